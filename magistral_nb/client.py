@@ -1,0 +1,243 @@
+"""One question, one reply: the one door to every model, in both colours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, closing
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from magistral_nb.choosing import Access, Choice, choose_endpoint, find_key, make_transport
+from magistral_nb.endpoints import Endpoint
+from magistral_nb.errors import ContextLengthError, MagistralError, MissingKeyError
+from magistral_nb.events import Event
+from magistral_nb.messages import Reply
+from magistral_nb.question import CallSettings, Prompt, Question, context_to_retry_with, make_question
+from magistral_nb.resolving import DEFAULTS, resolve
+from magistral_nb.settings import Secret, Settings, Timeouts
+from magistral_nb.streams import AsyncReplyStream, ReplyStream
+from magistral_nb.transports import Transport
+
+
+class Client:
+    """Asks a reasoning model, wherever it runs, and keeps its thinking and its answer apart.
+
+    Parameters
+    ----------
+    endpoint : a name in `ENDPOINTS`, an `Endpoint`, or None to take what the environment points to.
+    model, base_url, api_key, revision : override what the endpoint says. `base_url` alone is a plain
+        OpenAI-compatible server.
+    system : "default" for the reasoning prompt of the revision, a text to replace it, None for none.
+    instructions : appended to the system prompt, so that thinking stays on.
+    temperature, top_p, max_tokens, seed, stop, extra_body : as OpenAI names them; `max_tokens=None` asks for 40,960
+        tokens or what fits.
+    timeout : seconds, or a `Timeouts`. max_retries : tries after the first, before the first word only.
+    http_client : an `httpx2` client of your own. verify : False, or a file with your CA's certificates.
+
+    The constructor does no I/O and needs no key: those are looked for at the first live request.
+
+    >>> reply = Client("demo").chat("Is 91 prime?", temperature=0, seed=1)
+    >>> print(reply.thinking, reply.answer)
+    """
+
+    def __init__(
+        self,
+        endpoint: str | Endpoint | None = None,
+        *,
+        model: str | None = None,
+        base_url: str | None = None,
+        api_key: str | Secret | None = None,
+        revision: str | None = None,
+        system: str | None = "default",
+        instructions: str | None = None,
+        temperature: float = DEFAULTS["temperature"],
+        top_p: float = DEFAULTS["top_p"],
+        max_tokens: int | None = None,
+        seed: int | None = None,
+        stop: str | list[str] | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        timeout: float | Timeouts | None = None,
+        max_retries: int = 2,
+        default_headers: Mapping[str, str] | None = None,
+        http_client: object | None = None,
+        verify: bool | str | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._base_url = base_url
+        self._api_key = Secret(api_key) if isinstance(api_key, str) else api_key
+        self._access = Access(None, dict(default_headers or {}), http_client, verify)
+        self._own: dict[str, Any] = {
+            "model": model, "revision": revision, "system": system, "instructions": instructions,
+            "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
+            "tools": None, "extra_body": extra_body, "timeout": timeout, "max_retries": max_retries,
+        }  # fmt: skip
+        self._choice_made: Choice | None = None
+        self._transport_made: Transport | None = None
+        self._lock = threading.Lock()
+
+    def chat(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> Reply:
+        """Ask, and return the whole reply.
+
+        It streams under the hood, so that an error's `.partial` holds what had arrived. Raises MagistralError.
+        """
+        with self.stream(prompt, **settings) as stream:
+            for _ in stream:
+                pass
+        return stream.reply
+
+    def stream(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> ReplyStream:
+        """Ask, and return the events as they arrive. The request is sent at the first event."""
+        reply = Reply()
+        return ReplyStream(self._events(prompt, settings, reply), reply)
+
+    async def achat(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> Reply:
+        """Ask on the running event loop, and return the whole reply."""
+        async with self.astream(prompt, **settings) as stream:
+            async for _ in stream:
+                pass
+        return stream.reply
+
+    def astream(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> AsyncReplyStream:
+        """Ask on the running event loop, and return the events as they arrive."""
+        reply = Reply()
+        return AsyncReplyStream(self._aevents(prompt, settings, reply), reply)
+
+    def models(self) -> list[str]:
+        """Return the ids of the models that the endpoint offers."""
+        return self._transport().models()
+
+    async def amodels(self) -> list[str]:
+        """Return the ids of the models that the endpoint offers."""
+        return await self._transport().amodels()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where questions go. Raises ConfigurationError if nothing, or too much, says where."""
+        return self._choice().endpoint
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; `settings.sources` says where each came from, keys masked."""
+        choice = self._choice()
+        key: object
+        try:
+            key = find_key(choice.endpoint, self._api_key)
+        except MissingKeyError as missing:
+            key = f"<not set: {missing.message}>"
+        return resolve(self._own, {}, choice, key=key)
+
+    def close(self) -> None:
+        """Let go of connections, and of an engine in this process."""
+        if self._transport_made:
+            self._transport_made.close()
+            self._transport_made = None
+
+    async def aclose(self) -> None:
+        """Let go of connections, those of the running event loop included."""
+        if self._transport_made:
+            await self._transport_made.aclose()
+            self._transport_made = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        named = self._endpoint.name if isinstance(self._endpoint, Endpoint) else self._endpoint
+        return f"Client({named or self._base_url or 'as the environment says'!r})"
+
+    def _choice(self) -> Choice:
+        if self._choice_made is None:
+            self._choice_made = choose_endpoint(self._endpoint, self._base_url)
+        return self._choice_made
+
+    def _transport(self) -> Transport:
+        with self._lock:
+            if self._transport_made is None:
+                row = self.endpoint
+                access = replace(self._access, key=find_key(row, self._api_key))
+                self._transport_made = make_transport(row, access)
+            return self._transport_made
+
+    def _question(
+        self, prompt: Prompt, settings: CallSettings, reply: Reply, context: int | None
+    ) -> Question:
+        choice = self._choice()
+        return make_question(
+            prompt, resolve(self._own, settings, choice), choice.endpoint, reply=reply, known_context=context
+        )
+
+    def _events(self, prompt: Prompt, settings: CallSettings, reply: Reply) -> Generator[Event, None, None]:
+        context = None
+        while True:
+            question = self._question(prompt, settings, reply, context)
+            try:
+                transport = self._transport()
+                if context is None:
+                    yield from question.take([question.started])
+                with closing(transport.stream(question.request)) as chunks:
+                    for chunk in chunks:
+                        yield from question.take(question.decoder.feed(chunk))
+                yield from question.take(question.decoder.flush())
+                yield from question.take(question.decoder.close())
+                return
+            except MagistralError as error:
+                context = self._context_to_retry_with(error, question, context)
+                if context is None:
+                    yield from question.fail(error)
+                    raise
+            except BaseException:
+                question.interrupt()
+                raise
+
+    async def _aevents(
+        self, prompt: Prompt, settings: CallSettings, reply: Reply
+    ) -> AsyncGenerator[Event, None]:
+        context = None
+        while True:
+            question = self._question(prompt, settings, reply, context)
+            try:
+                transport = self._transport()
+                if context is None:
+                    for event in question.take([question.started]):
+                        yield event
+                async with aclosing(transport.astream(question.request)) as chunks:
+                    async for chunk in chunks:
+                        for event in question.take(question.decoder.feed(chunk)):
+                            yield event
+                for event in question.take(question.decoder.flush()):
+                    yield event
+                for event in question.take(question.decoder.close()):
+                    yield event
+                return
+            except MagistralError as error:
+                context = self._context_to_retry_with(error, question, context)
+                if context is None:
+                    for event in question.fail(error):
+                        yield event
+                    raise
+            except BaseException:
+                question.interrupt()
+                raise
+
+    def _context_to_retry_with(
+        self, error: MagistralError, question: Question, tried: int | None
+    ) -> int | None:
+        """A window that nobody knew, and that the server has now named, is tried once."""
+        if tried is None and isinstance(error, ContextLengthError):
+            return context_to_retry_with(error, question, self.endpoint)
+        return None

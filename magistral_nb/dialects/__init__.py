@@ -1,0 +1,8 @@
+"""How servers spell thinking, both ways: messages to a request body, chunks to events. Knows no network."""
+
+from __future__ import annotations
+
+from magistral_nb.dialects.decoder import Decoder
+from magistral_nb.dialects.spelling import PLAIN, Dialect, spell_messages
+
+__all__ = ["PLAIN", "Decoder", "Dialect", "spell_messages"]

@@ -1,0 +1,260 @@
+"""Chunks in, events out: the one reader for every way a server spells thinking. What arrives decides, not a name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from magistral_nb.dialects.accounts import Accounts
+from magistral_nb.dialects.inline_tags import InlineTags
+from magistral_nb.dialects.tags import Kind, Piece
+from magistral_nb.errors import ConnectionLostError, ProtocolError
+from magistral_nb.events import (
+    AnswerDelta,
+    Done,
+    Event,
+    FinishReason,
+    Notice,
+    Reclassified,
+    ThinkingDelta,
+    ToolCall,
+    Usage,
+    Waiting,
+)
+
+THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking", "thinking_blocks", "reasoning_details")
+"""Where servers put thinking beside `content`, the plainest first: the same text often stands in two of them."""
+
+FINISH_REASONS: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+
+_DELTAS: Mapping[Kind, Callable[[str, float], Event]] = {
+    Kind.THINKING: ThinkingDelta,
+    Kind.ANSWER: AnswerDelta,
+    Kind.RECLASSIFIED: lambda _, at: Reclassified(at),
+}
+_MOST_TOOL_CALLS = 128
+
+
+class Decoder:
+    """Reads the chunks of one reply. `now` tells the seconds since the request was sent.
+
+    `opened_thought` says that the prompt ended inside a thought; `expects_thinking` asks for a notice when none comes,
+    with `no_thinking_hint` as its cure. `opening_notices` are (code, text) of what is known before the first word.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float] = lambda: 0.0,
+        opened_thought: bool = False,
+        expects_thinking: bool = False,
+        no_thinking_hint: str = "",
+        opening_notices: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._now = now
+        self._expects_thinking = expects_thinking
+        self._no_thinking_hint = no_thinking_hint
+        self._opening_notices = list(opening_notices)
+        self._thinking = Accounts()
+        self._structured = Accounts()
+        self._inline = InlineTags(lambda: self._structured.text, opened=opened_thought)
+        self._tool_calls: dict[object, dict[str, str]] = {}
+        self._usage: Mapping[str, Any] | None = None
+        self._finish: str | None = None
+        self._request_id: str | None = None
+        self._chunks = self._choices = 0
+        self._server_said_done = False
+        self._any_thinking = self._any_answer = False
+
+    def feed(self, chunk: Mapping[str, Any]) -> list[Event]:
+        """Read one chunk, of a stream or a whole reply, and return what it tells."""
+        if "magistral" in chunk:
+            return self._transport_note(chunk["magistral"])
+        self._chunks += 1
+        usage = chunk.get("usage")
+        if isinstance(usage, Mapping):
+            self._usage = usage
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, Sequence) and choices else None
+        if not isinstance(choice, Mapping):
+            return []
+        self._choices += 1
+        finish = choice.get("finish_reason")
+        if isinstance(finish, str) and finish:
+            self._finish = finish
+        said = choice.get("delta") or choice.get("message")
+        events = self._read(said) if isinstance(said, Mapping) else []
+        return self._opening() + events if events and self._opening_notices else events
+
+    def flush(self) -> list[Event]:
+        """Return the text that was held back because it might have become a tag. No text may follow."""
+        return self._opening() + self._events(self._inline.close(), self._now())
+
+    def close(self) -> list[Event]:
+        """End the reply in order.
+
+        Raises ConnectionLostError if it ended with neither a finish reason nor `[DONE]`, and ProtocolError if no
+        chunk ever held a choice. Call `flush` first: what it returns belongs to the reply in any case.
+        """
+        if self._finish is None and not self._server_said_done:
+            raise ConnectionLostError(
+                "The connection was lost before the reply was finished.",
+                hint="What had arrived is in .partial; ask again to get a whole reply.",
+            )
+        if not self._choices:
+            raise ProtocolError(
+                f"The server sent {self._chunks} chunks, and none held a reply.",
+                hint="Check that the address is an OpenAI-compatible /v1 and that the model can chat.",
+            )
+        at = self._now()
+        calls = [ToolCall(**call, at=at) for call in self._tool_calls.values()]
+        usage = [self._usage_event(self._usage, at)] if self._usage else []
+        finish = FINISH_REASONS.get(self._finish or "", "unknown")
+        notices = [Notice(code, text, at) for code, text in self._last_words(finish)]
+        return [*calls, *usage, *notices, Done(finish, self._finish, self._request_id, at)]
+
+    def _opening(self) -> list[Event]:
+        told, self._opening_notices = self._opening_notices, []
+        return [Notice(code, text, self._now()) for code, text in told]
+
+    def _transport_note(self, note: Mapping[str, Any]) -> list[Event]:
+        self._request_id = note.get("request_id", self._request_id)
+        self._server_said_done = self._server_said_done or bool(note.get("done"))
+        if "waiting" in note:
+            return [Waiting(**note["waiting"], at=self._now())]
+        if "notice" in note:
+            return [Notice(**note["notice"], at=self._now())]
+        return []
+
+    def _read(self, said: Mapping[str, Any]) -> list[Event]:
+        content = said.get("content")
+        told = [(name, text) for name in THINKING_FIELDS if (text := _thinking_text(said.get(name)))]
+        if said.get("tool_calls"):
+            self._collect_tool_calls(said["tool_calls"])
+        if not told and not content:
+            return []
+        at = self._now()
+        events = self._structured_thinking(told, at) if told else []
+        if isinstance(content, str):
+            if content:
+                events += self._events(self._inline.feed(content), at)
+        elif isinstance(content, Sequence):
+            for kind, text in _content_pieces(content):
+                if kind is Kind.ANSWER:
+                    events += self._events(self._inline.feed(text), at)
+                elif text:
+                    events += self._structured_thinking([("content", text), *told], at)
+        return events
+
+    def _structured_thinking(self, told: list[tuple[str, str]], at: float) -> list[Event]:
+        new = self._structured.hear(told)
+        return self._events([(Kind.THINKING, new)], at, "structured") if new else []
+
+    def _events(self, pieces: Sequence[Piece], at: float, account: str = "inline") -> list[Event]:
+        events: list[Event] = []
+        for kind, text in pieces:
+            if kind is Kind.THINKING:
+                text = self._thinking.hear([(account, text)])
+                if not text:
+                    continue
+                self._any_thinking = True
+            elif kind is Kind.ANSWER:
+                self._any_answer = True
+            else:
+                self._any_thinking, self._any_answer = self._any_answer, False
+            events.append(_DELTAS[kind](text, at))
+        return events
+
+    def _collect_tool_calls(self, calls: object) -> None:
+        """Tool calls come whole or in pieces; pieces belong together by `index`, else by `id`, else by place."""
+        if not isinstance(calls, Sequence):
+            return
+        for place, piece in enumerate(calls):
+            if not isinstance(piece, Mapping) or len(self._tool_calls) >= _MOST_TOOL_CALLS:
+                continue
+            key = next((piece[name] for name in ("index", "id") if piece.get(name) is not None), place)
+            call = self._tool_calls.setdefault(key, {"id": "", "name": "", "arguments": ""})
+            function = piece.get("function")
+            function = function if isinstance(function, Mapping) else {}
+            call["id"] = str(piece.get("id") or call["id"])
+            call["name"] = str(function.get("name") or call["name"])
+            arguments = function.get("arguments") or ""
+            call["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
+
+    def _usage_event(self, usage: Mapping[str, Any], at: float) -> Usage:
+        details = usage.get("completion_tokens_details")
+        reasoning = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
+        return Usage(
+            prompt_tokens=_count(usage.get("prompt_tokens")) or 0,
+            completion_tokens=_count(usage.get("completion_tokens")) or 0,
+            reasoning_tokens=_count(reasoning),
+            at=at,
+        )
+
+    def _last_words(self, finish: FinishReason) -> list[tuple[str, str]]:
+        """What the reader must know about a reply that has a part missing."""
+        if self._any_answer:
+            missed = self._expects_thinking and not self._any_thinking
+            text = "The reply holds no thinking that could be told apart."
+            return [("no_thinking", f"{text} {self._no_thinking_hint}".strip())] if missed else []
+        if self._tool_calls:
+            return []
+        if not self._any_thinking:
+            return [
+                ("empty_reply", "The model said nothing at all. Ask again, or try another seed or prompt.")
+            ]
+        if finish == "length":
+            return [("no_answer", "The model ran out of tokens while it was thinking: raise max_tokens.")]
+        text = "The model stopped after its thinking and gave no answer."
+        return [("no_answer", f"{text} The server may have taken the answer for thinking: read it there.")]
+
+
+def _count(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _thinking_text(value: object) -> str:
+    """Return the text of a thinking field: a string, or a list of typed blocks with text in one of three keys."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, Sequence):
+        return ""
+    return "".join(_block_text(block) for block in value)
+
+
+def _block_text(block: object) -> str:
+    if isinstance(block, str):
+        return block
+    if not isinstance(block, Mapping):
+        return ""
+    for key in ("thinking", "text", "summary"):
+        if block.get(key):
+            return _thinking_text(block[key])
+    return ""
+
+
+def _content_pieces(content: Sequence[object]) -> list[Piece]:
+    """Return the parts of a content list that hold text; unknown kinds are left out."""
+    pieces: list[Piece] = []
+    for part in content:
+        if isinstance(part, str):
+            pieces.append((Kind.ANSWER, part))
+        elif isinstance(part, Mapping):
+            kind = part.get("type", "text")
+            if kind == "text" and isinstance(part.get("text"), str):
+                pieces.append((Kind.ANSWER, part["text"]))
+            elif kind in ("thinking", "reasoning"):
+                pieces.append((Kind.THINKING, _block_text(part)))
+    return [(kind, text) for kind, text in pieces if text]

@@ -1,0 +1,303 @@
+"""What is said: the messages that go down, the reply that comes back. Values only: no file, no client, no widget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, assert_never
+
+from magistral_nb.errors import ConfigurationError
+from magistral_nb.events import (
+    AnswerDelta,
+    Done,
+    Event,
+    Failed,
+    FinishReason,
+    Notice,
+    Reclassified,
+    Started,
+    ThinkingDelta,
+    ToolCall,
+    Usage,
+    Waiting,
+)
+
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A part of a message that is plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A part of a message that is thinking: the model's own, or the example in a system prompt."""
+
+    text: str
+
+
+Part = Text | Thought
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation. Make it with `system`, `user`, `assistant` or `tool`."""
+
+    role: Role
+    parts: tuple[Part, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined: what was said, without the thinking."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def thinking(self) -> str:
+        """The thinking parts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Thought))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Message:
+        """Read a message in OpenAI's shape, with any of the fields in which servers put thinking.
+
+        >>> Message.from_dict({"role": "user", "content": "hi"}).text
+        'hi'
+        """
+        role = data.get("role")
+        if role not in ROLES:
+            raise ConfigurationError(
+                f"A message has the role {role!r}.", hint=f"Use one of {', '.join(ROLES)}."
+            )
+        parts = _parts(data.get("content"))
+        spelled_apart = data.get("reasoning_content") or data.get("reasoning")
+        if spelled_apart and not any(isinstance(part, Thought) for part in parts):
+            parts = (Thought(str(spelled_apart)), *parts)
+        calls = tuple(_tool_call(call) for call in data.get("tool_calls") or ())
+        return cls(role, parts, calls, data.get("tool_call_id"), data.get("name"))
+
+
+def _parts(content: object) -> tuple[Part, ...]:
+    if content is None:
+        return ()
+    if isinstance(content, str):
+        return (Text(content),)
+    if not isinstance(content, Sequence):
+        raise ConfigurationError(
+            f"A message's content is a {type(content).__name__}.",
+            hint="Give text, or a list of parts such as {'type': 'text', 'text': …}.",
+        )
+    return tuple(_part(piece) for piece in content)
+
+
+def _part(piece: object) -> Part:
+    if isinstance(piece, Text | Thought):
+        return piece
+    if isinstance(piece, str):
+        return Text(piece)
+    if isinstance(piece, Mapping):
+        kind = piece.get("type")
+        if kind == "text":
+            return Text(str(piece.get("text") or ""))
+        if kind == "thinking":
+            return Thought("".join(part.text for part in _parts(piece.get("thinking"))))
+    raise ConfigurationError(
+        f"A message holds a part that cannot be sent: {str(piece)[:80]}", hint="Use text or thinking parts."
+    )
+
+
+def _tool_call(data: Mapping[str, Any] | ToolCall) -> ToolCall:
+    if isinstance(data, ToolCall):
+        return data
+    function = data.get("function") or {}
+    return ToolCall(
+        id=str(data.get("id") or ""),
+        name=str(function.get("name") or ""),
+        arguments=str(function.get("arguments") or ""),
+    )
+
+
+def system(text: str) -> Message:
+    """Return a system message. A list that begins with one is sent as it is, with no default prompt."""
+    return Message("system", (Text(text),))
+
+
+def user(text: str) -> Message:
+    """Return what the user says."""
+    return Message("user", (Text(text),))
+
+
+def assistant(text: str, *, thinking: str = "", tool_calls: Sequence[ToolCall] = ()) -> Message:
+    """Return what the model said, with its thinking apart."""
+    parts: tuple[Part, ...] = (Thought(thinking),) if thinking else ()
+    return Message("assistant", (*parts, Text(text)), tuple(tool_calls))
+
+
+def tool(text: str, *, tool_call_id: str, name: str | None = None) -> Message:
+    """Return the result of a function that the model asked for."""
+    return Message("tool", (Text(text),), tool_call_id=tool_call_id, name=name)
+
+
+@dataclass
+class Reply:
+    """What the model said: `thinking` and `answer` apart, and the facts about how it came.
+
+    `str(reply)` is the answer. Times are in seconds, counts in tokens, costs in USD. `complete` is True only if the
+    server ended the reply in order. `thinking_seconds` is None where no time could be observed. `recorded` is the
+    date of the recording a reply was played from.
+    """
+
+    model: str = ""
+    endpoint: str = ""
+    finish_reason: FinishReason = "unknown"
+    complete: bool = False
+    usage: Usage | None = None
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    parsed: Any = None
+    seconds: float = 0.0
+    thinking_seconds: float | None = None
+    request_id: str | None = None
+    recorded: str | None = None
+    notices: list[Notice] = field(default_factory=list)
+    _thinking: list[str] = field(default_factory=list, repr=False)
+    _answer: list[str] = field(default_factory=list, repr=False)
+    _thinking_began: float | None = field(default=None, repr=False, compare=False)
+    _answer_began: float | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def thinking(self) -> str:
+        """All thinking so far."""
+        return _joined(self._thinking)
+
+    @property
+    def answer(self) -> str:
+        """All of the answer so far."""
+        return _joined(self._answer)
+
+    def __str__(self) -> str:
+        return self.answer
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reply) and self.to_dict() == other.to_dict()
+
+    def __repr__(self) -> str:
+        said = f"thinking={_short(self.thinking)}, answer={_short(self.answer)}"
+        return f"Reply({said}, finish_reason={self.finish_reason!r})"
+
+    def add(self, event: Event) -> None:  # noqa: C901  one branch for each kind of event is the point
+        """Fold one event in. This is the only place where events become a reply; the page has its twin."""
+        match event:
+            case ThinkingDelta(text, at):
+                self._thinking.append(text)
+                if self._thinking_began is None:
+                    self._thinking_began = at
+                if self._answer_began is None:
+                    self._observe_thinking_until(at)
+            case AnswerDelta(text, at):
+                self._answer.append(text)
+                if self._answer_began is None:
+                    self._answer_began = at
+                    self._observe_thinking_until(at)
+            case Reclassified(at):
+                self._thinking, self._answer = self._thinking + self._answer, []
+                self._thinking_began, self._answer_began = self._answer_began, None
+                self._observe_thinking_until(at)
+            case Started(model, endpoint, recorded):
+                self.model, self.endpoint, self.recorded = model, endpoint, recorded
+            case ToolCall():
+                self.tool_calls.append(event)
+            case Usage():
+                self.usage = event
+            case Notice():
+                self.notices.append(event)
+            case Done(finish_reason, _, request_id, at):
+                self.finish_reason, self.request_id = finish_reason, request_id
+                self.complete, self.seconds = finish_reason not in ("interrupted", "budget"), at
+            case Failed(request_id=request_id, at=at):
+                self.request_id, self.seconds = request_id, at
+            case Waiting():
+                pass
+            case _:
+                assert_never(event)
+
+    def _observe_thinking_until(self, at: float) -> None:
+        if self._thinking_began is not None and at > self._thinking_began:
+            self.thinking_seconds = at - self._thinking_began
+
+    def interrupt(self, *, seconds: float) -> None:
+        """Mark a reply that its reader stopped; a reply that is already whole stays as it is."""
+        if not self.complete:
+            self.finish_reason, self.seconds = "interrupted", seconds
+
+    def to_message(self) -> Message:
+        """Return the reply as the assistant's turn, thinking included."""
+        return assistant(self.answer, thinking=self.thinking, tool_calls=self.tool_calls)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the reply as plain JSON data; `from_dict` reads it back."""
+        return {
+            "v": 1,
+            "thinking": self.thinking,
+            "answer": self.answer,
+            "tool_calls": [call.to_dict() for call in self.tool_calls],
+            "parsed": self.parsed,
+            "finish_reason": self.finish_reason,
+            "complete": self.complete,
+            "usage": self.usage and self.usage.to_dict(),
+            "seconds": self.seconds,
+            "thinking_seconds": self.thinking_seconds,
+            "model": self.model,
+            "endpoint": self.endpoint,
+            "request_id": self.request_id,
+            "recorded": self.recorded,
+            "notices": [notice.to_dict() for notice in self.notices],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Reply:
+        """Read what `to_dict` wrote; unknown keys are left out."""
+        reply = cls(
+            tool_calls=[ToolCall(**_fields(call)) for call in data.get("tool_calls") or ()],
+            usage=Usage(**_fields(data["usage"])) if data.get("usage") else None,
+            notices=[Notice(**_fields(notice)) for notice in data.get("notices") or ()],
+            _thinking=[data.get("thinking") or ""],
+            _answer=[data.get("answer") or ""],
+        )
+        for name in _PLAIN_FIELDS:
+            if name in data:
+                setattr(reply, name, data[name])
+        return reply
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
+
+        data = self.to_dict()
+        return {REPLY_MIME: data, "text/html": reply_html(data), "text/plain": reply_text(data)}
+
+
+_PLAIN_FIELDS = (
+    "model", "endpoint", "finish_reason", "complete", "parsed",
+    "seconds", "thinking_seconds", "request_id", "recorded",
+)  # fmt: skip
+
+
+def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key != "type"}
+
+
+def _joined(pieces: list[str]) -> str:
+    """Join the pieces, and keep the result as the one piece: reading a growing reply often stays cheap."""
+    if len(pieces) > 1:
+        count = len(pieces)  # a worker thread may be appending
+        pieces[:count] = ["".join(pieces[:count])]
+    return pieces[0] if pieces else ""
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "…")

@@ -1,0 +1,53 @@
+"""How a conversation begins: revisions of Magistral Small, their default system prompts, and the templates' text."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+
+from magistral_nb.messages import Message
+
+REVISIONS = ("2506", "2507", "2509")
+NEWEST_COMMON = "2507"
+"""What a Magistral is taken for when nothing says which it is: 2507 and 2509 share format and prompt."""
+
+_NUMBERS = {"1.0": "2506", "1.1": "2507", "1.2": "2509"}
+_NO_MAGISTRAL = re.compile(
+    r"gpt|llama|qwen|gemma|gemini|claude|phi-?\d|deepseek|smollm|mixtral|ministral|devstral|codestral|pixtral|grok"
+    r"|mistral-(small|medium|large|nemo|tiny|7b)|command-|olmo|granite|falcon|yi-|kimi|glm",
+    re.IGNORECASE,
+)
+
+
+def revision_of(model: str) -> str | None:
+    """Return which Magistral Small a model id names: 2506, 2507 or 2509; None if it is plainly no Magistral.
+
+    >>> revision_of("mistralai/Magistral-Small-2509"), revision_of("magistral-small-1.0"), revision_of("gpt-5")
+    ('2509', '2506', None)
+    """
+    for revision in REVISIONS:
+        if revision in model:
+            return revision
+    is_magistral = "magistral" in model.lower()
+    if is_magistral:
+        for number, revision in _NUMBERS.items():
+            if re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", model):
+                return revision
+    if not is_magistral and _NO_MAGISTRAL.search(model):
+        return None
+    return NEWEST_COMMON
+
+
+@cache
+def default_system(revision: str) -> Message:
+    """Return Mistral's default system prompt of a revision, word for word; the sources stand in `prompts/`."""
+    data = json.loads(files("magistral_nb").joinpath(f"prompts/{revision}.json").read_text("utf-8"))
+    return Message.from_dict({"role": "system", "content": data["parts"]})
+
+
+@cache
+def template_text(name: str) -> str:
+    """Return the text of a file in `templates/`."""
+    return files("magistral_nb").joinpath(f"templates/{name}").read_text("utf-8")

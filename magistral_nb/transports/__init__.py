@@ -1,0 +1,51 @@
+"""Bytes to JSON objects: how a request reaches a model and how its chunks come back. Knows no event, no reply.
+
+What a transport yields are plain objects in the shape of OpenAI's chunks, whatever the engine, and a few notes of
+its own under the key `magistral`:
+
+    {"magistral": {"waiting": {"why": "retry", "seconds": 0.5}}}     nothing has come yet, and why
+    {"magistral": {"request_id": "req_1"}}                            the server's name for the request
+    {"magistral": {"notice": {"code": "bad_utf8", "text": "…"}}}      something the reader must know
+    {"magistral": {"done": true}}                                     the server said that the stream is over
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from magistral_nb.settings import Timeouts
+
+Chunk = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What goes down to a server: the JSON body of a chat completion, and how patient to be."""
+
+    body: dict[str, Any]
+    timeouts: Timeouts
+    max_retries: int = 2
+
+
+class Transport(Protocol):
+    """Anything that can ask a model. Closing a generator closes the connection, so that the model stops."""
+
+    def stream(self, request: Request) -> Generator[Chunk, None, None]:
+        """Send the request and yield chunks as they arrive."""
+
+    def astream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Do the same on the running event loop."""
+
+    def models(self) -> list[str]:
+        """Return the model ids that the server offers."""
+
+    async def amodels(self) -> list[str]:
+        """Return the model ids that the server offers."""
+
+    def close(self) -> None:
+        """Let go of connections and engines."""
+
+    async def aclose(self) -> None:
+        """Let go of connections and engines."""

@@ -1,0 +1,181 @@
+"""A server over HTTP, through the `openai` package: it signs and sends, we read the stream ourselves.
+
+The package hides five kinds of failure in a stream (see `docs/architecture.md`) and costs seven times what reading
+lines costs, so its own stream class is not used, nor are its retries and its redirects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Any
+
+from magistral_nb.errors import ConnectionLostError, MagistralError
+from magistral_nb.settings import Secret
+from magistral_nb.transports import Chunk, Request
+from magistral_nb.transports.http_clients import HttpClients
+from magistral_nb.transports.http_errors import Wire
+from magistral_nb.transports.retrying import Retries
+from magistral_nb.transports.sse import EventReader
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+class HttpTransport:
+    """Talks to one OpenAI-compatible server.
+
+    `socket_path` sends every request through that Unix socket. `hint` is what a user should do if the server cannot
+    be reached or knows no such model. `http_client` is an `httpx2.Client` or `httpx2.AsyncClient` of the user's own.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: Secret | None = None,
+        headers: Mapping[str, str] | None = None,
+        http_client: object | None = None,
+        verify: bool | str | None = None,
+        socket_path: str | None = None,
+        endpoint: str = "",
+        hint: str = "",
+    ) -> None:
+        self._wire = Wire(base_url=base_url, endpoint=endpoint, api_key=api_key, hint=hint)
+        self._clients = HttpClients(
+            base_url=base_url,
+            api_key=api_key,
+            headers=headers or {},
+            http_client=http_client,
+            verify=verify,
+            socket_path=socket_path,
+        )
+
+    def stream(self, request: Request) -> Generator[Chunk, None, None]:
+        """Send the request and yield chunks; ask again after failures that may pass, before the first word only."""
+        retries = None
+        while True:
+            begun = False
+            try:
+                with closing(self._try(request)) as chunks:
+                    for chunk in chunks:
+                        begun = begun or _tells(chunk)
+                        yield chunk
+                if begun:
+                    return
+                raise ConnectionLostError(f"{self._wire.endpoint} ended the reply before it began.")
+            except MagistralError as error:
+                if begun:
+                    raise
+                retries = retries or Retries(request.max_retries)
+                pause = retries.pause_after(error)
+            yield _waiting(pause)
+            time.sleep(pause)
+
+    async def astream(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Do the same on the running event loop."""
+        retries = None
+        while True:
+            begun = False
+            try:
+                async with aclosing(self._atry(request)) as chunks:
+                    async for chunk in chunks:
+                        begun = begun or _tells(chunk)
+                        yield chunk
+                if begun:
+                    return
+                raise ConnectionLostError(f"{self._wire.endpoint} ended the reply before it began.")
+            except MagistralError as error:
+                if begun:
+                    raise
+                retries = retries or Retries(request.max_retries)
+                pause = retries.pause_after(error)
+            yield _waiting(pause)
+            await asyncio.sleep(pause)
+
+    def models(self) -> list[str]:
+        """Return the model ids that the server offers."""
+        with self._clients.translating(self._wire):
+            return _model_ids(self._clients.sync().get("/models", cast_to=object))
+
+    async def amodels(self) -> list[str]:
+        """Return the model ids that the server offers."""
+        with self._clients.translating(self._wire):
+            return _model_ids(await self._clients.of_running_loop().get("/models", cast_to=object))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._clients.close()
+
+    async def aclose(self) -> None:
+        """Close the connections, those of the running event loop included."""
+        await self._clients.aclose()
+
+    def _try(self, request: Request) -> Generator[Chunk, None, None]:
+        reader = EventReader()
+        with self._clients.translating(self._wire) as progress:
+            create = self._clients.sync().chat.completions.with_streaming_response.create
+            with create(**_arguments(request)) as response:
+                yield _about(response.headers)
+                progress.streaming = True
+                for data in response.http_response.iter_bytes():
+                    yield from reader.feed(data)
+                    if reader.done or reader.failure:
+                        break
+                yield from reader.close()
+        if reader.failure:
+            raise reader.failure
+
+    async def _atry(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        reader = EventReader()
+        with self._clients.translating(self._wire) as progress:
+            create = self._clients.of_running_loop().chat.completions.with_streaming_response.create
+            async with create(**_arguments(request)) as response:
+                yield _about(response.headers)
+                progress.streaming = True
+                async for data in response.http_response.aiter_bytes():
+                    for chunk in reader.feed(data):
+                        yield chunk
+                    if reader.done or reader.failure:
+                        break
+                for chunk in reader.close():
+                    yield chunk
+        if reader.failure:
+            raise reader.failure
+
+
+def _arguments(request: Request) -> dict[str, Any]:
+    """Hand the body over in `extra_body`, so that the package sends it as it is."""
+    import httpx2
+
+    body = dict(request.body)
+    limits = request.timeouts
+    timeout = httpx2.Timeout(limits.first_event, connect=limits.connect)
+    own = {name: body.pop(name) for name in ("model", "messages", "stream")}
+    return {**own, "extra_body": body, "timeout": timeout}
+
+
+def _tells(chunk: Chunk) -> bool:
+    """Say whether a chunk holds a word of the reply, or its end: from there on nothing is asked twice."""
+    choices = chunk.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict):
+        return "done" in chunk.get("magistral", ())
+    said = choice.get("delta") or choice.get("message") or {}
+    words = isinstance(said, dict) and any(value for key, value in said.items() if key != "role")
+    return bool(words or choice.get("finish_reason"))
+
+
+def _about(headers: httpx2.Headers) -> Chunk:
+    return {"magistral": {"request_id": headers.get("x-request-id")}}
+
+
+def _waiting(pause: float) -> Chunk:
+    return {"magistral": {"waiting": {"why": "retry", "seconds": pause}}}
+
+
+def _model_ids(body: Any) -> list[str]:
+    rows = body.get("data") if isinstance(body, dict) else body
+    return [str(row["id"]) for row in rows or () if isinstance(row, dict) and row.get("id")]

@@ -1,0 +1,144 @@
+"""The HTTP clients behind a transport: made on first use, one for synchronous calls and one for each event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from magistral_nb.settings import Secret
+from magistral_nb.transports.http_errors import Wire
+
+if TYPE_CHECKING:
+    import openai
+
+
+@dataclass
+class Progress:
+    """How far a request has come; it decides what a failure means."""
+
+    streaming: bool = False
+
+
+class HttpClients:
+    """Makes `openai` clients that send our key and nothing else of this machine: no organisation, no platform facts."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: Secret | None,
+        headers: Mapping[str, str],
+        http_client: object | None,
+        verify: bool | str | None,
+        socket_path: str | None,
+    ) -> None:
+        self._base_url = base_url
+        self._api_key = api_key
+        self._headers = headers
+        self._http_client = http_client
+        self._verify = verify
+        self._socket_path = socket_path
+        self._sync: openai.OpenAI | None = None
+        self._async: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = WeakKeyDictionary()
+
+    def sync(self) -> openai.OpenAI:
+        """Return the client for synchronous calls."""
+        import httpx2
+        import openai
+
+        if self._sync is None:
+            own = self._http_client if isinstance(self._http_client, httpx2.Client) else None
+            transport = httpx2.HTTPTransport(uds=self._socket_path) if self._socket_path else None
+            self._sync = openai.OpenAI(
+                http_client=own or httpx2.Client(transport=transport, **self._http_options()),
+                **self._options(),
+            )
+        return self._sync
+
+    def of_running_loop(self) -> openai.AsyncOpenAI:
+        """Return the client for the running event loop: connections belong to the loop they were made on."""
+        import httpx2
+        import openai
+
+        loop = asyncio.get_running_loop()
+        if loop not in self._async:
+            own = self._http_client if isinstance(self._http_client, httpx2.AsyncClient) else None
+            transport = httpx2.AsyncHTTPTransport(uds=self._socket_path) if self._socket_path else None
+            self._async[loop] = openai.AsyncOpenAI(
+                http_client=own or httpx2.AsyncClient(transport=transport, **self._http_options()),
+                **self._options(),
+            )
+        return self._async[loop]
+
+    def close(self) -> None:
+        """Close the synchronous client; those of event loops go with their loop."""
+        if self._sync:
+            self._sync.close()
+            self._sync = None
+
+    async def aclose(self) -> None:
+        """Close the synchronous client and that of the running event loop."""
+        self.close()
+        client = self._async.pop(asyncio.get_running_loop(), None)
+        if client:
+            await client.close()
+
+    @contextmanager
+    def translating(self, wire: Wire) -> Generator[Progress, None, None]:
+        """Turn the errors of the packages below into ours, with the original as the cause."""
+        import httpx2
+        import openai
+
+        progress = Progress()
+        try:
+            yield progress
+        except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, OSError) as error:
+            raise wire.translate(error, streaming=progress.streaming) from error
+
+    def _http_options(self) -> dict[str, Any]:
+        # A proxy variable never catches a server on this machine.
+        trust_env = not (self._socket_path or is_loopback(self._base_url))
+        return {"trust_env": trust_env, "verify": True if self._verify is None else _verify(self._verify)}
+
+    def _options(self) -> dict[str, Any]:
+        from openai import Omit
+
+        unsent: dict[str, object] = dict.fromkeys(_UNSENT_HEADERS, Omit())
+        if self._api_key is None:
+            unsent["Authorization"] = Omit()
+        return {
+            "base_url": self._base_url,
+            "api_key": self._api_key.reveal() if self._api_key else "none",
+            "max_retries": 0,
+            "default_headers": {**unsent, **self._headers},
+        }
+
+
+_UNSENT_HEADERS = (
+    "OpenAI-Organization", "OpenAI-Project", "X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS",
+    "X-Stainless-Arch", "X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async",
+)  # fmt: skip
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether a URL points to this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _verify(verify: bool | str) -> Any:
+    """Return what `httpx2` takes: a CA file becomes a TLS context."""
+    import ssl
+
+    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify

@@ -1,0 +1,172 @@
+"""What went wrong on the wire, in our own words: the errors of `openai` and `httpx2`, translated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from magistral_nb.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConnectionLostError,
+    ContextLengthError,
+    InternalServerError,
+    MagistralError,
+    NotAnAPIError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaError,
+    RateLimitError,
+    StreamStalledError,
+)
+from magistral_nb.settings import Secret
+from magistral_nb.transports.stream_errors import page_title, server_message
+
+_TOO_LONG = re.compile(
+    r"maximum context length|exceeds? the (available )?context size|exceed_context_size|context_length_exceeded"
+    r"|longer than the model's context|prompt is too long|exceeds the maximum number of tokens"
+    r"|`inputs` tokens \+ `max_new_tokens` must be|while limit is",
+    re.IGNORECASE,
+)
+_NO_MONEY = re.compile(
+    r"budget has been exceeded|exceededbudget|budget_exceeded|insufficient_quota|exceeded your current quota"
+    r"|insufficient credits|credit balance",
+    re.IGNORECASE,
+)
+
+
+class Wire:
+    """Where a request went: the words that an error needs to be useful, and the key that it must not show."""
+
+    def __init__(self, *, base_url: str, endpoint: str, api_key: Secret | None, hint: str = "") -> None:
+        self.base_url = base_url
+        self.endpoint = endpoint or base_url
+        self.api_key = api_key
+        self.hint = hint
+
+    def translate(self, error: Exception, *, streaming: bool = False) -> MagistralError:
+        """Return our error for one of the packages below us; `streaming` says that the reply had begun."""
+        import httpx2
+        import openai
+
+        if isinstance(error, openai.APIStatusError):
+            return self._of_status(error)
+        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
+            return self._of_timeout(error, streaming)
+        if streaming:
+            return ConnectionLostError(
+                f"The connection to {self.endpoint} was lost in mid-reply.",
+                hint="What had arrived is in .partial; ask again to get a whole reply.",
+            )
+        reason = self._scrub(str(error.__cause__ or error))
+        return APIConnectionError(
+            f"{self.endpoint} could not be reached at {self.base_url}: {reason}.",
+            hint=self.hint or "Is the server running, and is the address right?",
+        )
+
+    def _of_timeout(self, error: Exception, streaming: bool) -> MagistralError:
+        import httpx2
+
+        if streaming:
+            return StreamStalledError(
+                f"{self.endpoint} fell silent in mid-reply.",
+                hint="What had arrived is in .partial; Timeouts(between_events=…) sets how long to wait.",
+            )
+        cause = error if isinstance(error, httpx2.TimeoutException) else error.__cause__
+        clock = "connect" if isinstance(cause, httpx2.ConnectTimeout) else "first_event"
+        return APITimeoutError(
+            f"{self.endpoint} did not answer in time at {self.base_url}.",
+            clock=clock,
+            hint=self.hint or f"Is the server running? Timeouts({clock}=…) sets how long to wait.",
+        )
+
+    def _of_status(self, error: Any) -> MagistralError:
+        response = error.response
+        status: int = response.status_code
+        words = self._words_of(response)
+        facts: dict[str, Any] = {
+            "request_id": response.headers.get("x-request-id"),
+            "endpoint": self.endpoint,
+        }
+        retry_after = _seconds(response.headers)
+        what = f"{self.endpoint} answered {status}: {words}"
+        if _NO_MONEY.search(words):
+            return QuotaError(
+                what, hint="Ask whoever gave you the key for more, or wait for the next period.", **facts
+            )
+        if status == 429:
+            hint = "Wait a little, or ask fewer questions at once."
+            return RateLimitError(what, retry_after=retry_after, hint=hint, **facts)
+        if status in (408, 409) or status >= 500:
+            hint = "Wait a little, then ask once more."
+            return InternalServerError(what, retry_after=retry_after, hint=hint, **facts)
+        if 300 <= status < 400:
+            hint = f"Use the address it points to: {response.headers.get('location', 'none given')}"
+            return NotAnAPIError(f"{self.endpoint} sends requests on to another address.", hint=hint, **facts)
+        if status == 401:
+            return AuthenticationError(what, hint=self._key_hint(), **facts)
+        if status == 403:
+            hint = f"The key may not use this model; client.models() lists what it may. {self._key_hint()}"
+            return PermissionDeniedError(what, hint=hint, **facts)
+        if status in (404, 405):
+            hint = (
+                self.hint
+                or "Check the model id (client.models() lists them) and the address (it often ends in /v1)."
+            )
+            return NotFoundError(what, hint=hint, **facts)
+        if _TOO_LONG.search(words):
+            hint = "Three ways out: leave out old thinking, shorten the prompt, or lower max_tokens."
+            return ContextLengthError(what, limit=_limit_in(words), hint=hint, **facts)
+        return BadRequestError(what, hint=self.hint, **facts)
+
+    def _words_of(self, response: Any) -> str:
+        try:
+            body = response.json()
+        except ValueError:
+            text = response.text.strip()
+            return self._scrub(page_title(text) if text.startswith("<") else text[:200]) or "no reason given"
+        return self._scrub(server_message(body if isinstance(body, Mapping) else {"message": body}))
+
+    def _key_hint(self) -> str:
+        if self.api_key is None:
+            return "No key was sent: give api_key=… or set the endpoint's variable."
+        return f"The key came from {self.api_key.source}; check it there."
+
+    def _scrub(self, text: str) -> str:
+        key = self.api_key.reveal() if self.api_key else ""
+        return text.replace(key, "<your key>") if key else text
+
+
+_LIMIT = re.compile(
+    r"(?:maximum context length (?:is|of)|context size \(?|context length \(?|limit is|n_ctx\D{0,4})\s*(\d[\d,]*)"
+    r"|must be <= (\d[\d,]*)",
+    re.IGNORECASE,
+)
+
+
+def _limit_in(words: str) -> int | None:
+    """Return the window that the server names in its own words, in tokens."""
+    found = _LIMIT.search(words)
+    number = next((group for group in found.groups() if group), None) if found else None
+    return int(number.replace(",", "")) if number else None
+
+
+def _seconds(headers: Mapping[str, str]) -> float | None:
+    """Return what the server asks us to wait, from Retry-After in seconds or as a date."""
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (when - datetime.now(when.tzinfo)).total_seconds())
