@@ -120,13 +120,17 @@ class Client:
     @property
     def settings(self) -> Settings:
         """The settings in force; `settings.sources` says where each came from, keys masked."""
+        return self.settings_for({})
+
+    def settings_for(self, call: CallSettings) -> Settings:
+        """The settings that a call with these of its own would have."""
         choice = self._choice()
         key: object
         try:
             key = find_key(choice.endpoint, self._api_key)
         except MissingKeyError as missing:
             key = f"<not set: {missing.message}>"
-        return resolve(self._own, {}, choice, key=key)
+        return resolve(self._own, call, choice, key=key)
 
     def close(self) -> None:
         """Let go of connections, and of an engine in this process."""

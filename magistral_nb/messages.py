@@ -144,7 +144,26 @@ def tool(text: str, *, tool_call_id: str, name: str | None = None) -> Message:
     return Message("tool", (Text(text),), tool_call_id=tool_call_id, name=name)
 
 
-@dataclass
+class _GrowingText:
+    """Text that one thread adds to while others read it: adding and reading often both stay cheap."""
+
+    def __init__(self, text: str = "") -> None:
+        self._pieces = [text] if text else []
+        self._known = (0, "")
+
+    def add(self, text: str) -> None:
+        self._pieces.append(text)
+
+    def __str__(self) -> str:
+        count, text = self._known
+        if len(self._pieces) > count:
+            new = self._pieces[count:]
+            text += "".join(new)
+            self._known = (count + len(new), text)
+        return text
+
+
+@dataclass(eq=False)
 class Reply:
     """What the model said: `thinking` and `answer` apart, and the facts about how it came.
 
@@ -165,20 +184,20 @@ class Reply:
     request_id: str | None = None
     recorded: str | None = None
     notices: list[Notice] = field(default_factory=list)
-    _thinking: list[str] = field(default_factory=list, repr=False)
-    _answer: list[str] = field(default_factory=list, repr=False)
-    _thinking_began: float | None = field(default=None, repr=False, compare=False)
-    _answer_began: float | None = field(default=None, repr=False, compare=False)
+    _thinking: _GrowingText = field(default_factory=_GrowingText)
+    _answer: _GrowingText = field(default_factory=_GrowingText)
+    _thinking_began: float | None = None
+    _answer_began: float | None = None
 
     @property
     def thinking(self) -> str:
         """All thinking so far."""
-        return _joined(self._thinking)
+        return str(self._thinking)
 
     @property
     def answer(self) -> str:
         """All of the answer so far."""
-        return _joined(self._answer)
+        return str(self._answer)
 
     def __str__(self) -> str:
         return self.answer
@@ -194,18 +213,18 @@ class Reply:
         """Fold one event in. This is the only place where events become a reply; the page has its twin."""
         match event:
             case ThinkingDelta(text, at):
-                self._thinking.append(text)
+                self._thinking.add(text)
                 if self._thinking_began is None:
                     self._thinking_began = at
                 if self._answer_began is None:
                     self._observe_thinking_until(at)
             case AnswerDelta(text, at):
-                self._answer.append(text)
+                self._answer.add(text)
                 if self._answer_began is None:
                     self._answer_began = at
                     self._observe_thinking_until(at)
             case Reclassified(at):
-                self._thinking, self._answer = self._thinking + self._answer, []
+                self._thinking, self._answer = _GrowingText(self.thinking + self.answer), _GrowingText()
                 self._thinking_began, self._answer_began = self._answer_began, None
                 self._observe_thinking_until(at)
             case Started(model, endpoint, recorded):
@@ -266,8 +285,8 @@ class Reply:
             tool_calls=[ToolCall(**_fields(call)) for call in data.get("tool_calls") or ()],
             usage=Usage(**_fields(data["usage"])) if data.get("usage") else None,
             notices=[Notice(**_fields(notice)) for notice in data.get("notices") or ()],
-            _thinking=[data.get("thinking") or ""],
-            _answer=[data.get("answer") or ""],
+            _thinking=_GrowingText(data.get("thinking") or ""),
+            _answer=_GrowingText(data.get("answer") or ""),
         )
         for name in _PLAIN_FIELDS:
             if name in data:
@@ -289,14 +308,6 @@ _PLAIN_FIELDS = (
 
 def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != "type"}
-
-
-def _joined(pieces: list[str]) -> str:
-    """Join the pieces, and keep the result as the one piece: reading a growing reply often stays cheap."""
-    if len(pieces) > 1:
-        count = len(pieces)  # a worker thread may be appending
-        pieces[:count] = ["".join(pieces[:count])]
-    return pieces[0] if pieces else ""
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,7 @@
-"""Chunks in, events out: the one reader for every way a server spells thinking. What arrives decides, not a name."""
+"""Chunks in, events out: the one reader for every way a server spells thinking. What arrives decides, not a name.
+
+Chunks are JSON data, so plain `dict` and `list` are asked for: asking for abstract types costs microseconds a chunk.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from magistral_nb.dialects.accounts import Accounts
+from magistral_nb.dialects.half_characters import HalfCharacters
 from magistral_nb.dialects.inline_tags import InlineTags
 from magistral_nb.dialects.tags import Kind, Piece
 from magistral_nb.errors import ConnectionLostError, ProtocolError
@@ -67,6 +71,7 @@ class Decoder:
         self._expects_thinking = expects_thinking
         self._no_thinking_hint = no_thinking_hint
         self._opening_notices = list(opening_notices)
+        self._halves = HalfCharacters()
         self._thinking = Accounts()
         self._structured = Accounts()
         self._inline = InlineTags(lambda: self._structured.text, opened=opened_thought)
@@ -84,23 +89,23 @@ class Decoder:
             return self._transport_note(chunk["magistral"])
         self._chunks += 1
         usage = chunk.get("usage")
-        if isinstance(usage, Mapping):
+        if isinstance(usage, dict):
             self._usage = usage
         choices = chunk.get("choices")
-        choice = choices[0] if isinstance(choices, Sequence) and choices else None
-        if not isinstance(choice, Mapping):
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(choice, dict):
             return []
         self._choices += 1
         finish = choice.get("finish_reason")
         if isinstance(finish, str) and finish:
             self._finish = finish
         said = choice.get("delta") or choice.get("message")
-        events = self._read(said) if isinstance(said, Mapping) else []
+        events = self._read(said) if isinstance(said, dict) else []
         return self._opening() + events if events and self._opening_notices else events
 
     def flush(self) -> list[Event]:
         """Return the text that was held back because it might have become a tag. No text may follow."""
-        return self._opening() + self._events(self._inline.close(), self._now())
+        return self._opening() + self._inline_events(self._inline.close(), self._now())
 
     def close(self) -> list[Event]:
         """End the reply in order.
@@ -140,7 +145,12 @@ class Decoder:
 
     def _read(self, said: Mapping[str, Any]) -> list[Event]:
         content = said.get("content")
-        told = [(name, text) for name in THINKING_FIELDS if (text := _thinking_text(said.get(name)))]
+        mend = self._halves.mend
+        told = [
+            (name, text)
+            for name in THINKING_FIELDS
+            if name in said and (text := mend(name, _thinking_text(said[name])))
+        ]
         if said.get("tool_calls"):
             self._collect_tool_calls(said["tool_calls"])
         if not told and not content:
@@ -148,25 +158,30 @@ class Decoder:
         at = self._now()
         events = self._structured_thinking(told, at) if told else []
         if isinstance(content, str):
-            if content:
-                events += self._events(self._inline.feed(content), at)
-        elif isinstance(content, Sequence):
+            text = mend("content", content)
+            if text:
+                events += self._inline_events(self._inline.feed(text), at)
+        elif isinstance(content, list):
             for kind, text in _content_pieces(content):
                 if kind is Kind.ANSWER:
-                    events += self._events(self._inline.feed(text), at)
+                    events += self._inline_events(self._inline.feed(text), at)
                 elif text:
                     events += self._structured_thinking([("content", text), *told], at)
         return events
 
     def _structured_thinking(self, told: list[tuple[str, str]], at: float) -> list[Event]:
         new = self._structured.hear(told)
-        return self._events([(Kind.THINKING, new)], at, "structured") if new else []
+        new = self._thinking.hear([("structured", new)]) if new else ""
+        if not new:
+            return []
+        self._any_thinking = True
+        return [ThinkingDelta(new, at)]
 
-    def _events(self, pieces: Sequence[Piece], at: float, account: str = "inline") -> list[Event]:
+    def _inline_events(self, pieces: Sequence[Piece], at: float) -> list[Event]:
         events: list[Event] = []
         for kind, text in pieces:
             if kind is Kind.THINKING:
-                text = self._thinking.hear([(account, text)])
+                text = self._thinking.hear([("inline", text)])
                 if not text:
                     continue
                 self._any_thinking = True
@@ -179,15 +194,15 @@ class Decoder:
 
     def _collect_tool_calls(self, calls: object) -> None:
         """Tool calls come whole or in pieces; pieces belong together by `index`, else by `id`, else by place."""
-        if not isinstance(calls, Sequence):
+        if not isinstance(calls, list):
             return
         for place, piece in enumerate(calls):
-            if not isinstance(piece, Mapping) or len(self._tool_calls) >= _MOST_TOOL_CALLS:
+            if not isinstance(piece, dict) or len(self._tool_calls) >= _MOST_TOOL_CALLS:
                 continue
             key = next((piece[name] for name in ("index", "id") if piece.get(name) is not None), place)
             call = self._tool_calls.setdefault(key, {"id": "", "name": "", "arguments": ""})
             function = piece.get("function")
-            function = function if isinstance(function, Mapping) else {}
+            function = function if isinstance(function, dict) else {}
             call["id"] = str(piece.get("id") or call["id"])
             call["name"] = str(function.get("name") or call["name"])
             arguments = function.get("arguments") or ""
@@ -195,7 +210,7 @@ class Decoder:
 
     def _usage_event(self, usage: Mapping[str, Any], at: float) -> Usage:
         details = usage.get("completion_tokens_details")
-        reasoning = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
+        reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
         return Usage(
             prompt_tokens=_count(usage.get("prompt_tokens")) or 0,
             completion_tokens=_count(usage.get("completion_tokens")) or 0,
@@ -229,7 +244,7 @@ def _thinking_text(value: object) -> str:
     """Return the text of a thinking field: a string, or a list of typed blocks with text in one of three keys."""
     if isinstance(value, str):
         return value
-    if not isinstance(value, Sequence):
+    if not isinstance(value, list):
         return ""
     return "".join(_block_text(block) for block in value)
 
@@ -237,7 +252,7 @@ def _thinking_text(value: object) -> str:
 def _block_text(block: object) -> str:
     if isinstance(block, str):
         return block
-    if not isinstance(block, Mapping):
+    if not isinstance(block, dict):
         return ""
     for key in ("thinking", "text", "summary"):
         if block.get(key):
@@ -251,7 +266,7 @@ def _content_pieces(content: Sequence[object]) -> list[Piece]:
     for part in content:
         if isinstance(part, str):
             pieces.append((Kind.ANSWER, part))
-        elif isinstance(part, Mapping):
+        elif isinstance(part, dict):
             kind = part.get("type", "text")
             if kind == "text" and isinstance(part.get("text"), str):
                 pieces.append((Kind.ANSWER, part["text"]))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from magistral_nb.errors import ConnectionLostError, MagistralError
 from magistral_nb.settings import Secret
 from magistral_nb.transports import Chunk, Request
+from magistral_nb.transports.draining import adrain, drain
 from magistral_nb.transports.http_clients import HttpClients
 from magistral_nb.transports.http_errors import Wire
 from magistral_nb.transports.retrying import Retries
@@ -98,12 +99,13 @@ class HttpTransport:
     def models(self) -> list[str]:
         """Return the model ids that the server offers."""
         with self._clients.translating(self._wire):
-            return _model_ids(self._clients.sync().get("/models", cast_to=object))
+            return _model_ids(self._clients.sync().get("/models", cast_to=object, options=self._get_options()))
 
     async def amodels(self) -> list[str]:
         """Return the model ids that the server offers."""
         with self._clients.translating(self._wire):
-            return _model_ids(await self._clients.of_running_loop().get("/models", cast_to=object))
+            client = self._clients.of_running_loop()
+            return _model_ids(await client.get("/models", cast_to=object, options=self._get_options()))
 
     def close(self) -> None:
         """Close the connections."""
@@ -113,18 +115,38 @@ class HttpTransport:
         """Close the connections, those of the running event loop included."""
         await self._clients.aclose()
 
+    def _get_options(self) -> Any:
+        return {"headers": self._clients.request_headers()}
+
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        """Hand the whole body over in `extra_body`: the package then sends it as it is, and does not inspect it."""
+        import httpx2
+
+        limits = request.timeouts
+        return {
+            "model": "",
+            "messages": (),
+            "stream": True,
+            "extra_body": request.body,
+            "extra_headers": self._clients.request_headers(),
+            "timeout": httpx2.Timeout(limits.first_event, connect=limits.connect),
+        }
+
     def _try(self, request: Request) -> Generator[Chunk, None, None]:
         reader = EventReader()
         with self._clients.translating(self._wire) as progress:
             create = self._clients.sync().chat.completions.with_streaming_response.create
-            with create(**_arguments(request)) as response:
+            with create(**self._arguments(request)) as response:
                 yield _about(response.headers)
                 progress.streaming = True
-                for data in response.http_response.iter_bytes():
+                body = response.http_response.iter_bytes()
+                for data in body:
                     yield from reader.feed(data)
                     if reader.done or reader.failure:
                         break
                 yield from reader.close()
+                if reader.done:
+                    drain(response.http_response, body)
         if reader.failure:
             raise reader.failure
 
@@ -132,29 +154,21 @@ class HttpTransport:
         reader = EventReader()
         with self._clients.translating(self._wire) as progress:
             create = self._clients.of_running_loop().chat.completions.with_streaming_response.create
-            async with create(**_arguments(request)) as response:
+            async with create(**self._arguments(request)) as response:
                 yield _about(response.headers)
                 progress.streaming = True
-                async for data in response.http_response.aiter_bytes():
+                body = response.http_response.aiter_bytes()
+                async for data in body:
                     for chunk in reader.feed(data):
                         yield chunk
                     if reader.done or reader.failure:
                         break
                 for chunk in reader.close():
                     yield chunk
+                if reader.done:
+                    await adrain(body)
         if reader.failure:
             raise reader.failure
-
-
-def _arguments(request: Request) -> dict[str, Any]:
-    """Hand the body over in `extra_body`, so that the package sends it as it is."""
-    import httpx2
-
-    body = dict(request.body)
-    limits = request.timeouts
-    timeout = httpx2.Timeout(limits.first_event, connect=limits.connect)
-    own = {name: body.pop(name) for name in ("model", "messages", "stream")}
-    return {**own, "extra_body": body, "timeout": timeout}
 
 
 def _tells(chunk: Chunk) -> bool:

@@ -76,11 +76,20 @@ class HttpClients:
             )
         return self._async[loop]
 
+    def request_headers(self) -> dict[str, Any]:
+        """Return what each request adds: without a key, no `Authorization` at all."""
+        from openai import Omit
+
+        return {} if self._api_key else {"Authorization": Omit()}
+
     def close(self) -> None:
         """Close the synchronous client; those of event loops go with their loop."""
         if self._sync:
             self._sync.close()
             self._sync = None
+
+    def __del__(self) -> None:
+        self.close()
 
     async def aclose(self) -> None:
         """Close the synchronous client and that of the running event loop."""
@@ -110,8 +119,6 @@ class HttpClients:
         from openai import Omit
 
         unsent: dict[str, object] = dict.fromkeys(_UNSENT_HEADERS, Omit())
-        if self._api_key is None:
-            unsent["Authorization"] = Omit()
         return {
             "base_url": self._base_url,
             "api_key": self._api_key.reveal() if self._api_key else "none",

@@ -27,7 +27,7 @@ class Retries:
             retry=tenacity.retry_if_exception(_may_pass),
             reraise=True,
         )
-        self._backoff = tenacity.wait_exponential_jitter(initial=0.5, max=8, jitter=0.25)
+        self._backoff = tenacity.wait_exponential(multiplier=0.5, max=8) + tenacity.wait_random(0, 0.25)
         self._state = tenacity.RetryCallState(self._plan, None, (), {})
         self._plan.begin()
 

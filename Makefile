@@ -1,0 +1,68 @@
+# The house around the package. Two commands for everyone: `make demo` and `make test`; `make help` shows the rest.
+# Nothing is installed outside .venv, except Debian's Chromium by `make test` where that is run as root.
+# Kept to what GNU make 3.81 (macOS) understands.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo check test bench release-check clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/.dev ## make .venv with the package (editable) and all tools for working on it
+
+demo: $(VENV)/.demo ## install what the demo needs, then ask a real small model in a real notebook
+	@$(BIN)/python -m magistral_nb demo --install
+	@$(BIN)/python -m magistral_nb demo
+
+check: $(VENV)/.dev ## style, types, and the floors that imports must keep
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/.test ## all tests, those with a real model, a real kernel and a real browser included
+	@$(BIN)/python -m magistral_nb demo --install
+	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -m ""
+
+bench: $(VENV)/.dev ## what the package costs beside a bare HTTP client and OpenAI's, as tables
+	$(BIN)/python -m benchmarks.bench_import
+	$(BIN)/python -m benchmarks.bench_stream
+
+release-check: $(VENV)/.dev ## build what would be released, and try it in an empty environment
+	$(BIN)/python scripts/release_check.py
+
+clean: ## remove .venv and everything that was built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp in .venv says that its install is done; it is done again when pyproject.toml changes.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("magistral_nb needs Python 3.11 or \
+	newer; $(PYTHON) is %d.%d. If you have another: make PYTHON=python3.12 …" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade pip # dependency groups need pip 25.1
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml
+	@echo "Installing the package, JupyterLab and a small inference engine into $(VENV) (a minute or so) …"
+	@$(PIP) --editable '.[local,lab]' --group demo
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python pyproject.toml
+	@echo "Installing the package and the tools for working on it into $(VENV) (a minute or so) …"
+	@$(PIP) --editable '.[local]' --group dev
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.python pyproject.toml
+	@echo "Installing the package and what its tests need into $(VENV) (a minute or two) …"
+	@$(PIP) --editable '.[local,lab]' --group dev --group browser
+	@touch $@

@@ -1,0 +1,7 @@
+"""`python -m magistral_nb`."""
+
+import sys
+
+from magistral_nb.cli import main
+
+sys.exit(main())

@@ -1,0 +1,91 @@
+"""The shell's door: `python -m magistral_nb demo | ask | status`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from magistral_nb._version import __version__
+from magistral_nb.client import Client
+from magistral_nb.errors import MagistralError
+from magistral_nb.events import AnswerDelta, ThinkingDelta
+from magistral_nb.question import CallSettings
+from magistral_nb.rendering.text import plain
+from magistral_nb.reports import endpoints_report, status_report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 for success, 1 for an error of ours, 130 for an interrupt."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except MagistralError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped by you.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m magistral_nb", description="Ask a reasoning model from the shell.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="run the first lesson on the embedded model: no key, no network")
+    demo.add_argument("--install", action="store_true", help="only fetch the embedded model (98 MB), once")
+    demo.set_defaults(run=_demo)
+    ask = commands.add_parser("ask", help="ask one question; thinking goes to stderr, the answer to stdout")
+    ask.add_argument("question", nargs="+")
+    ask.add_argument("-e", "--endpoint", help="where to ask")
+    ask.add_argument("-m", "--model", help="the model's id there")
+    ask.add_argument("--base-url", help="the address of any OpenAI-compatible server")
+    ask.add_argument("-i", "--instructions", help="added to the system prompt")
+    ask.add_argument("-t", "--temperature", type=float)
+    ask.add_argument("--max-tokens", type=int)
+    ask.add_argument("--seed", type=int)
+    ask.add_argument("-R", "--hide-thinking", action="store_true")
+    ask.set_defaults(run=_ask)
+    status = commands.add_parser("status", help="which endpoint and settings are in force, and why")
+    status.add_argument("-e", "--endpoint", help="ask about this endpoint")
+    status.set_defaults(run=_status)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    if options.install:
+        from magistral_nb.transports import demo_model
+
+        demo_model.install(echo=print)
+        return 0
+    from magistral_nb.demo import run_demo
+
+    return run_demo()
+
+
+def _ask(options: argparse.Namespace) -> int:
+    settings: CallSettings = {}
+    for name in ("instructions", "temperature", "max_tokens", "seed"):
+        if getattr(options, name) is not None:
+            settings[name] = getattr(options, name)  # type: ignore[literal-required]  # names of CallSettings
+    with Client(options.endpoint, base_url=options.base_url, model=options.model) as client:
+        with client.stream(" ".join(options.question), **settings) as stream:
+            for event in stream:
+                if isinstance(event, ThinkingDelta) and not options.hide_thinking:
+                    print(plain(event.text), end="", file=sys.stderr, flush=True)
+                elif isinstance(event, AnswerDelta):
+                    print(plain(event.text), end="", flush=True)
+    print()
+    for notice in stream.reply.notices:
+        print(f"Note: {notice.text}", file=sys.stderr)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    print(endpoints_report(options.endpoint))
+    try:
+        print(status_report(Client(options.endpoint).settings))
+    except MagistralError as error:
+        print(error.hint)
+    return 0

@@ -1,0 +1,69 @@
+"""A thread with an event loop, so that the main thread stays free to be interrupted.
+
+Stop cancels the task: cancelling on an event loop takes no time, while a read that blocks in another thread wakes only
+when its own time is up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import cache
+
+from magistral_nb.events import Waiting
+from magistral_nb.messages import Reply
+from magistral_nb.streams import AsyncReplyStream
+
+WAIT_STEP = 0.05
+"""How long the main thread sleeps before it looks again, in seconds."""
+STOP_PATIENCE = 5.0
+"""How long a cancelled task may take to let go of its connection, in seconds."""
+
+
+class Asking:
+    """One question on its way in the worker; `reply` grows meanwhile."""
+
+    def __init__(self, open_stream: Callable[[], AsyncReplyStream]) -> None:
+        self.waiting: Waiting | None = None
+        self.error: BaseException | None = None
+        self._finished = threading.Event()
+        self._stream = open_stream()
+        self._future: Future[None] = asyncio.run_coroutine_threadsafe(self._run(), _loop())
+
+    @property
+    def reply(self) -> Reply:
+        """The reply so far."""
+        return self._stream.reply
+
+    def wait(self, look: Callable[[], None]) -> None:
+        """Wait for the end, and call `look` again and again. Raises KeyboardInterrupt once the server was told."""
+        try:
+            while not self._finished.wait(WAIT_STEP):
+                look()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the model; return when the connection is closed, or after `STOP_PATIENCE`."""
+        self._future.cancel()
+        self._finished.wait(STOP_PATIENCE)
+
+    async def _run(self) -> None:
+        try:
+            async with self._stream as stream:
+                async for event in stream:
+                    self.waiting = event if isinstance(event, Waiting) else None
+        except Exception as error:  # the main thread raises it, whatever it is
+            self.error = error
+        finally:
+            self._finished.set()
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="magistral_nb", daemon=True).start()
+    return loop

@@ -1,0 +1,77 @@
+"""What every test gets: an environment with nothing in it, a guard at the door, and a server to talk to."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.fake_server import FakeServer
+from tests.network_guard import network_guard
+
+__all__ = ["network_guard"]
+
+_FAMILIES = ("MAGISTRAL_", "OPENAI_", "JUPYTER_")
+_ENDINGS = ("_API_KEY", "_PROXY")
+_NAMES = ("HF_TOKEN", "SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "FORCE_COLOR")
+_HOMES = {
+    "HOME": "",
+    "XDG_CONFIG_HOME": "config",
+    "XDG_DATA_HOME": "data",
+    "XDG_CACHE_HOME": "cache",
+    "XDG_STATE_HOME": "state",
+    "IPYTHONDIR": "ipython",
+    "JUPYTER_CONFIG_DIR": "jupyter",
+}
+
+
+def _clean(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Forget what this person has set up on this machine, and send what is written to `home`."""
+    for name in list(os.environ):
+        upper = name.upper()  # http_proxy counts as much as HTTP_PROXY
+        if upper.startswith(_FAMILIES) or upper.endswith(_ENDINGS) or upper in _NAMES:
+            monkeypatch.delenv(name)
+    for name, folder in _HOMES.items():
+        monkeypatch.setenv(name, str(home / folder))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Clean the environment for what lives longer than a test, such as a JupyterLab for many."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _clean(monkeypatch, tmp_path_factory.mktemp("session-home"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(
+    clean_session: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Give each test a home of its own, with no keys, no proxies and no settings."""
+    _clean(monkeypatch, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    """Give a server that plays what it is told (see `fake_server`)."""
+    with FakeServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Give a certificate authority that nobody trusts yet, as on a campus."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def secure_server(authority: trustme.CA) -> Iterator[FakeServer]:
+    """Give a server that speaks TLS, with a certificate of `authority`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    with FakeServer(tls=context) as server:
+        yield server
