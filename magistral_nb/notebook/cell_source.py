@@ -12,21 +12,21 @@ def exact_body(shell: Any, line: str, cell: str) -> str:
     own message, or the input history, still has the original. A magic called by a program gets what it passed, less
     one newline at the end.
     """
-    for raw in _typed(shell):
-        first, _, body = raw.lstrip("\r\n").partition("\n")
-        if first.split() == ["%%magistral", *line.split()]:
-            return body
+    call = f"get_ipython().run_cell_magic('magistral', {line!r}, {cell!r})\n"
+    for typed in _typed(shell):
+        if shell.input_transformer_manager.transform_cell(typed) == call:
+            return typed.lstrip("\r\n").partition("\n")[2]
     return cell.removesuffix("\n")
 
 
 def _typed(shell: Any) -> list[str]:
-    """Return the possible originals of the running cell, the most exact first."""
+    """Return what may be the running cell as typed, the most exact first."""
     typed = []
     get_parent = getattr(shell, "get_parent", None)
     if get_parent is not None:
         content = (get_parent() or {}).get("content") or {}
         typed.append(str(content.get("code") or ""))
     history = getattr(shell.history_manager, "input_hist_raw", None)
-    if history and len(history) == shell.execution_count + 1:
+    if history:
         typed.append(str(history[-1]))
     return typed

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from magistral_nb.messages import Reply
 from magistral_nb.notebook.pictures import Bundle
 from magistral_nb.notebook.worker import Asking
-from magistral_nb.rendering.live import live_answer_html, live_thinking_html, live_waiting_html
+from magistral_nb.rendering.live import live_answer_html, live_thinking_html
 from magistral_nb.rendering.reply import reply_text
 from magistral_nb.rendering.text import plain
+from magistral_nb.rendering.waiting import waiting_html
 
 REFRESH = 0.2
 """The time between two pictures, in seconds: five a second are smooth to read and far from any server's limits."""
@@ -79,13 +80,13 @@ class NotebookLive:
         thinking, answer = reply.thinking, reply.answer
         views = {}
         if thinking and self._show_thinking:
-            views["thinking"] = live_thinking_html(thinking, reply.thinking_seconds if answer else seconds)
+            views["thinking"] = live_thinking_html(thinking, reply.thinking_seconds or seconds)
         if answer:
             views["answer"] = live_answer_html(answer)
         if not views:
             waiting = asking.waiting
             why = waiting.why if waiting else "thinking" if thinking else "connecting"
-            views["thinking"] = live_waiting_html(why, seconds, reply.model, reply.endpoint)
+            views["thinking"] = waiting_html(why, seconds, model=reply.model, endpoint=reply.endpoint)
         return views
 
     def _show(self, name: str, html: str) -> None:

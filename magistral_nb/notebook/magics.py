@@ -22,7 +22,7 @@ from magistral_nb.notebook.cell_source import exact_body
 from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive
 from magistral_nb.notebook.options import settings_of, split_ask, with_options, without_semicolon
-from magistral_nb.notebook.outcomes import Stopped, mark_as_shown, show_in_one_line
+from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture
 from magistral_nb.question import CallSettings
 from magistral_nb.reports import endpoints_report, status_report
@@ -62,7 +62,7 @@ class Magistral(Magics):
         self._last_error: BaseException | None = None
 
     @no_var_expand
-    @magic_arguments("%%magistral")
+    @magic_arguments("%magistral")
     @with_options
     @line_cell_magic
     def magistral(self, line: str, cell: str | None = None) -> Reply | None:
@@ -73,9 +73,9 @@ class Magistral(Magics):
         """
         if cell is None:
             return self._command(line)
-        line, silent = without_semicolon(line)
-        options = parse_argstring(self.magistral, line)
-        return self._ask(options, exact_body(self.shell, line, cell), owns_output=True, silent=silent)
+        body = exact_body(self.shell, line, cell)
+        given, silent = without_semicolon(line)
+        return self._ask(parse_argstring(self.magistral, given), body, owns_output=True, silent=silent)
 
     def close(self) -> None:
         """Let go of every connection and engine."""
@@ -123,7 +123,7 @@ class Magistral(Magics):
             self.shell.user_ns[options.output] = reply
         if failure:
             raise self._remembered(failure)
-        return mark_as_shown(reply, self.shell)
+        return (keep_without_picture if owns_output else mark_as_shown)(reply, self.shell)
 
     def _start(self, options: Namespace, text: str) -> Asking:
         if options.jinja:
@@ -167,8 +167,11 @@ class Magistral(Magics):
         return Secret(value, source=f"${key_env}")
 
     def _print_status(self, rest: str) -> None:
-        client, settings = self._client()
-        print(status_report(client.settings_for(settings)))  # noqa: T201  the command's output
+        try:
+            client, settings = self._client()
+            print(status_report(client.settings_for(settings)))  # noqa: T201  the command's output
+        except ConfigurationError as error:  # nothing is set up yet: that is the status
+            print(f"{error.message}\n{error.hint}")  # noqa: T201  the command's output
 
     def _print_endpoints(self, rest: str) -> None:
         print(endpoints_report(self.endpoint))  # noqa: T201  the command's output
@@ -190,7 +193,7 @@ class Magistral(Magics):
 
     def _print_help(self, rest: str) -> None:
         commands = "\n".join(f"  {name:<12}{text}" for name, text in SUBCOMMANDS.items())
-        sys.stdout.write(f"%magistral COMMAND\n{commands}\n\n{self.magistral.parser.format_help()}")
+        sys.stdout.write(f"%magistral COMMAND\n{commands}\n\n{self.magistral.parser.format_help().removeprefix('::').lstrip()}")
 
     def _in_one_line(self, work: Callable[[], Any]) -> Any:
         try:
@@ -205,11 +208,8 @@ class Magistral(Magics):
 
 def load(shell: Any) -> None:
     """Register the magics, once."""
-    if _loaded(shell):
-        return
-    magics = Magistral(shell)
-    shell.register_magics(magics)
-    shell.configurables.append(magics)
+    if not _loaded(shell):
+        shell.register_magics(Magistral(shell))
 
 
 def unload(shell: Any) -> None:

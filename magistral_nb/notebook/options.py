@@ -79,7 +79,7 @@ def split_ask(line: str) -> tuple[str, str]:
     while line[consumed:].lstrip().startswith("-"):
         name, end = _next_word(line, consumed)
         if name == "--":
-            return line[: end - 2].strip(), line[end:].strip()
+            return line[:consumed].strip(), line[end:].strip()
         if name.partition("=")[0] not in _TAKES_VALUE:
             break
         if _TAKES_VALUE[name.partition("=")[0]] and "=" not in name:

@@ -24,11 +24,32 @@ def show_in_one_line(error: BaseException) -> BaseException:
     return error
 
 
+def keep_without_picture(reply: Reply, shell: Any) -> Reply:
+    """Let the reply of a whole cell become `_` and `Out[n]`, with no second picture and no `Out[n]:` prompt.
+
+    The display hook asks `quiet` before it shows the value of a cell. It is answered once, and only in this cell.
+    """
+    hook = shell.displayhook
+    running = getattr(hook, "exec_result", None)
+
+    def quiet() -> bool:
+        del hook.quiet
+        if hook.exec_result is not running:
+            return bool(hook.quiet())
+        hook.update_user_ns(reply)
+        hook.fill_exec_result(reply)
+        return True
+
+    if running is not None:  # else a program called the magic, and shows what it likes
+        hook.quiet = quiet
+    return reply
+
+
 def mark_as_shown(reply: Reply, shell: Any) -> Reply:
-    """Let a reply that a magic returns become `_` and `Out[n]` without a second picture.
+    """Let the reply of one line among others become `_` and `Out[n]` without a second picture.
 
     IPython asks an object for `_ipython_display_` before it draws it. Ours draws nothing, once, in the cell that has
-    shown the reply already.
+    shown the reply already; whether the line's value is shown at all is not known here.
     """
     reply.__dict__["_ipython_display_"] = _DrawnAlready(reply, shell, shell.execution_count)
     return reply

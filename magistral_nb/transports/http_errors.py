@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -54,6 +55,8 @@ class Wire:
         import httpx2
         import openai
 
+        if isinstance(error, openai.APIError):
+            self._scrub_original(error)
         if isinstance(error, openai.APIStatusError):
             return self._of_status(error)
         if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
@@ -136,6 +139,12 @@ class Wire:
         if self.api_key is None:
             return "No key was sent: give api_key=… or set the endpoint's variable."
         return f"The key came from {self.api_key.source}; check it there."
+
+    def _scrub_original(self, error: Any) -> None:
+        """Take the key out of an error that will be shown as the cause of ours: servers like to repeat it."""
+        error.args = tuple(self._scrub(str(part)) for part in error.args)
+        error.message = self._scrub(error.message)
+        error.body = json.loads(self._scrub(json.dumps(error.body)))
 
     def _scrub(self, text: str) -> str:
         key = self.api_key.reveal() if self.api_key else ""

@@ -15,6 +15,7 @@ from magistral_nb.transports import Chunk
 from magistral_nb.transports.stream_errors import error_in, page_title
 
 MEGABYTE = 1024 * 1024
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DONE: Chunk = {"magistral": {"done": True}}
 _BAD_UTF8: Chunk = {
     "magistral": {
@@ -62,9 +63,11 @@ class EventReader:
     def close(self) -> list[Chunk]:
         """Return what the end of the body makes complete; half an event is not."""
         chunks: list[Chunk] = []
+        if self.done or self.failure:
+            return chunks
         if self._whole_body is not None:
             self._read_whole_body(b"".join(self._whole_body), chunks)
-        elif not self.done and not self.failure:
+        else:
             line, self._rest = self._rest, b""
             self._read_line(line.rstrip(b"\r"), chunks)
             self._end_event(chunks, at_end=True)
@@ -72,16 +75,16 @@ class EventReader:
 
     def _first_bytes(self, data: bytes) -> bytes:
         """Tell an event stream from a page and from plain JSON: content types are often wrong."""
-        data = (self._rest + data).removeprefix(b"\xef\xbb\xbf")
+        data = self._rest + data
         self._rest = b""
-        start = data.lstrip()
-        if not start:
+        start = data.removeprefix(_BYTE_ORDER_MARK).lstrip()
+        if not start or _BYTE_ORDER_MARK.startswith(start):
             self._rest = data
             return b""
         self._seen_any = True
         if start[:1] in b"<{[":
             self._whole_body = []
-        return data
+        return start
 
     def _is_one_event(self, data: bytes) -> bool:
         """Most servers write one event at a time: then there is nothing to put together."""

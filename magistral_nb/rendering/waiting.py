@@ -1,0 +1,24 @@
+"""What stands where a reply will come: the first thing a reader sees, while nothing has arrived."""
+
+from __future__ import annotations
+
+from html import escape
+
+from magistral_nb.rendering import facts
+from magistral_nb.rendering.reply import REPLY_CLASSES, REPLY_LOOK
+from magistral_nb.rendering.text import plain
+
+_WORDS = {
+    "connecting": "Asking {model} at {endpoint}…",
+    "loading": "Loading {model}…",
+    "retry": "{endpoint} did not answer; asking again…",
+    "thinking": "{model} is thinking…",
+}
+
+
+def waiting_html(why: str, seconds: float, *, model: str, endpoint: str) -> str:
+    """Return one muted line that says what is waited for; `seconds` is how long already, shown from the first on."""
+    words = _WORDS.get(why, "Waiting for {model}…").format(model=model or "the model", endpoint=endpoint or "the server")
+    spent = f" {facts.duration(seconds, whole=True)}" if seconds >= 1 else ""
+    line = f'<div role="status" style="opacity:0.8">{escape(plain(words))}{spent}</div>'
+    return f'<div class="{REPLY_CLASSES}" style="{REPLY_LOOK}">{line}</div>'
