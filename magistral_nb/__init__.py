@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from magistral_nb.events import Usage as Usage
     from magistral_nb.events import Waiting as Waiting
     from magistral_nb.messages import Message as Message
-    from magistral_nb.messages import Reply as Reply
+    from magistral_nb.replies import Reply as Reply
     from magistral_nb.messages import assistant as assistant
     from magistral_nb.messages import system as system
     from magistral_nb.messages import tool as tool
@@ -74,7 +74,8 @@ _HOMES = {
         "AnswerDelta", "Done", "Event", "Notice", "Reclassified", "Started", "ThinkingDelta", "ToolCall", "Usage",
         "Waiting",
     ],
-    "messages": ["Message", "Reply", "assistant", "system", "tool", "user"],
+    "messages": ["Message", "assistant", "system", "tool", "user"],
+    "replies": ["Reply"],
     "settings": ["Secret", "Timeouts"],
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

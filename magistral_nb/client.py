@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from magistral_nb.choosing import Access, Choice, choose_endpoint, find_key, make_transport
+from magistral_nb.dialects import KeepThinking
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ContextLengthError, MagistralError, MissingKeyError
 from magistral_nb.events import Event
-from magistral_nb.messages import Reply
+from magistral_nb.replies import Reply
 from magistral_nb.question import CallSettings, Prompt, Question, context_to_retry_with, make_question
 from magistral_nb.resolving import DEFAULTS, resolve
 from magistral_nb.settings import Secret, Settings, Timeouts
@@ -34,6 +35,7 @@ class Client:
     temperature, top_p, max_tokens, seed, stop, extra_body : as OpenAI names them; `max_tokens=None` asks for 40,960
         tokens or what fits.
     timeout : seconds, or a `Timeouts`. max_retries : tries after the first, before the first word only.
+    keep_thinking : whether the thinking of earlier turns is sent again: "none", "last" or "all".
     http_client : an `httpx2` client of your own. verify : False, or a file with your CA's certificates.
 
     The constructor does no I/O and needs no key: those are looked for at the first live request.
@@ -63,6 +65,7 @@ class Client:
         default_headers: Mapping[str, str] | None = None,
         http_client: object | None = None,
         verify: bool | str | None = None,
+        keep_thinking: KeepThinking = "none",
     ) -> None:
         self._endpoint = endpoint
         self._base_url = base_url
@@ -72,6 +75,7 @@ class Client:
             "model": model, "revision": revision, "system": system, "instructions": instructions,
             "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
             "tools": None, "extra_body": extra_body, "timeout": timeout, "max_retries": max_retries,
+            "keep_thinking": keep_thinking,
         }  # fmt: skip
         self._choice_made: Choice | None = None
         self._transport_made: Transport | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from magistral_nb.costs import Price
 from magistral_nb.dialects import PLAIN, Dialect
 from magistral_nb.settings import Timeouts
 
@@ -20,7 +21,7 @@ class Endpoint:
     key_env : the environment variable that holds its key; None if it needs none.
     revision : which Magistral it serves (2506, 2507, 2509); None to tell from the model id.
     system : whether the default reasoning prompt belongs to its model.
-    context : the window, in tokens; None if nobody knows.
+    context : the window, in tokens; None if nobody knows. price : USD by the million tokens, or None.
     hint : what to do when it cannot be reached or knows no such model.
     label : what readers must know about every reply, such as that its model is a toy.
     engine : `http` for a server, or an engine in this process.
@@ -34,6 +35,7 @@ class Endpoint:
     system: bool = True
     dialect: Dialect = PLAIN
     context: int | None = None
+    price: Price | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     headers: Mapping[str, str] = field(default_factory=dict)
     hint: str = ""
@@ -50,6 +52,7 @@ _ROWS = (
         key_env="NAVIGATOR_API_KEY",
         model="magistral-small",
         context=40_000,
+        price=Price(0.99, 0.99),
         hint="Keys come from UF's NaviGator service; off campus the VPN may be needed.",
     ),
     Endpoint(

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from magistral_nb.messages import Reply
+    from magistral_nb.replies import Reply
 
 
 class MagistralError(Exception):

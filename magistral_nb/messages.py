@@ -1,26 +1,15 @@
-"""What is said: the messages that go down, the reply that comes back. Values only: no file, no client, no widget."""
+"""What is said: the messages that go down to a model. Values only: no client, no widget."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, assert_never
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 from magistral_nb.errors import ConfigurationError
-from magistral_nb.events import (
-    AnswerDelta,
-    Done,
-    Event,
-    Failed,
-    FinishReason,
-    Notice,
-    Reclassified,
-    Started,
-    ThinkingDelta,
-    ToolCall,
-    Usage,
-    Waiting,
-)
+from magistral_nb.events import ToolCall
+from magistral_nb.images import picture_url
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
@@ -40,7 +29,14 @@ class Thought:
     text: str
 
 
-Part = Text | Thought
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A part of a message that is a picture: a `data:` URL, or an address that the server fetches."""
+
+    url: str
+
+
+Part = Text | Thought | Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,7 @@ def _parts(content: object) -> tuple[Part, ...]:
 
 
 def _part(piece: object) -> Part:
-    if isinstance(piece, Text | Thought):
+    if isinstance(piece, Text | Thought | Image):
         return piece
     if isinstance(piece, str):
         return Text(piece)
@@ -106,9 +102,12 @@ def _part(piece: object) -> Part:
         if kind == "text":
             return Text(str(piece.get("text") or ""))
         if kind == "thinking":
-            return Thought("".join(part.text for part in _parts(piece.get("thinking"))))
+            return Thought("".join(part.text for part in _parts(piece.get("thinking")) if isinstance(part, Text)))
+        if kind == "image_url":
+            image = piece.get("image_url")
+            return Image(str(image.get("url") if isinstance(image, Mapping) else image))
     raise ConfigurationError(
-        f"A message holds a part that cannot be sent: {str(piece)[:80]}", hint="Use text or thinking parts."
+        f"A message holds a part that cannot be sent: {str(piece)[:80]}", hint="Use text, thinking or image_url parts."
     )
 
 
@@ -128,9 +127,12 @@ def system(text: str) -> Message:
     return Message("system", (Text(text),))
 
 
-def user(text: str) -> Message:
-    """Return what the user says."""
-    return Message("user", (Text(text),))
+def user(text: str, *, images: Sequence[str | Path | bytes] = ()) -> Message:
+    """Return what the user says. `images` are files, their bytes, or https addresses that the server fetches.
+
+    Magistral Small 2509 reads pictures; earlier ones do not. Raises ConfigurationError for what is no picture.
+    """
+    return Message("user", (*(Image(picture_url(image)) for image in images), Text(text)))
 
 
 def assistant(text: str, *, thinking: str = "", tool_calls: Sequence[ToolCall] = ()) -> Message:
@@ -142,173 +144,3 @@ def assistant(text: str, *, thinking: str = "", tool_calls: Sequence[ToolCall] =
 def tool(text: str, *, tool_call_id: str, name: str | None = None) -> Message:
     """Return the result of a function that the model asked for."""
     return Message("tool", (Text(text),), tool_call_id=tool_call_id, name=name)
-
-
-class _GrowingText:
-    """Text that one thread adds to while others read it: adding and reading often both stay cheap."""
-
-    def __init__(self, text: str = "") -> None:
-        self._pieces = [text] if text else []
-        self._known = (0, "")
-
-    def add(self, text: str) -> None:
-        self._pieces.append(text)
-
-    def __str__(self) -> str:
-        count, text = self._known
-        if len(self._pieces) > count:
-            new = self._pieces[count:]
-            text += "".join(new)
-            self._known = (count + len(new), text)
-        return text
-
-
-@dataclass(eq=False)
-class Reply:
-    """What the model said: `thinking` and `answer` apart, and the facts about how it came.
-
-    `str(reply)` is the answer. Times are in seconds, counts in tokens, costs in USD. `complete` is True only if the
-    server ended the reply in order. `thinking_seconds` is None where no time could be observed. `recorded` is the
-    date of the recording a reply was played from.
-    """
-
-    model: str = ""
-    endpoint: str = ""
-    finish_reason: FinishReason = "unknown"
-    complete: bool = False
-    usage: Usage | None = None
-    tool_calls: list[ToolCall] = field(default_factory=list)
-    parsed: Any = None
-    seconds: float = 0.0
-    thinking_seconds: float | None = None
-    request_id: str | None = None
-    recorded: str | None = None
-    notices: list[Notice] = field(default_factory=list)
-    _thinking: _GrowingText = field(default_factory=_GrowingText)
-    _answer: _GrowingText = field(default_factory=_GrowingText)
-    _thinking_began: float | None = None
-    _answer_began: float | None = None
-
-    @property
-    def thinking(self) -> str:
-        """All thinking so far."""
-        return str(self._thinking)
-
-    @property
-    def answer(self) -> str:
-        """All of the answer so far."""
-        return str(self._answer)
-
-    def __str__(self) -> str:
-        return self.answer
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Reply) and self.to_dict() == other.to_dict()
-
-    def __repr__(self) -> str:
-        said = f"thinking={_short(self.thinking)}, answer={_short(self.answer)}"
-        return f"Reply({said}, finish_reason={self.finish_reason!r})"
-
-    def add(self, event: Event) -> None:  # noqa: C901  one branch for each kind of event is the point
-        """Fold one event in. This is the only place where events become a reply; the page has its twin."""
-        match event:
-            case ThinkingDelta(text, at):
-                self._thinking.add(text)
-                if self._thinking_began is None:
-                    self._thinking_began = at
-                if self._answer_began is None:
-                    self._observe_thinking_until(at)
-            case AnswerDelta(text, at):
-                self._answer.add(text)
-                if self._answer_began is None:
-                    self._answer_began = at
-                    self._observe_thinking_until(at)
-            case Reclassified(at):
-                self._thinking, self._answer = _GrowingText(self.thinking + self.answer), _GrowingText()
-                self._thinking_began, self._answer_began = self._answer_began, None
-                self._observe_thinking_until(at)
-            case Started(model, endpoint, recorded):
-                self.model, self.endpoint, self.recorded = model, endpoint, recorded
-            case ToolCall():
-                self.tool_calls.append(event)
-            case Usage():
-                self.usage = event
-            case Notice():
-                self.notices.append(event)
-            case Done(finish_reason, _, request_id, at):
-                self.finish_reason, self.request_id = finish_reason, request_id
-                self.complete, self.seconds = finish_reason not in ("interrupted", "budget"), at
-            case Failed(request_id=request_id, at=at):
-                self.request_id, self.seconds = request_id, at
-            case Waiting():
-                pass
-            case _:
-                assert_never(event)
-
-    def _observe_thinking_until(self, at: float) -> None:
-        if self._thinking_began is not None and at > self._thinking_began:
-            self.thinking_seconds = at - self._thinking_began
-
-    def interrupt(self, *, seconds: float) -> None:
-        """Mark a reply that its reader stopped; a reply that is already whole stays as it is."""
-        if not self.complete:
-            self.finish_reason, self.seconds = "interrupted", seconds
-
-    def to_message(self) -> Message:
-        """Return the reply as the assistant's turn, thinking included."""
-        return assistant(self.answer, thinking=self.thinking, tool_calls=self.tool_calls)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the reply as plain JSON data; `from_dict` reads it back."""
-        return {
-            "v": 1,
-            "thinking": self.thinking,
-            "answer": self.answer,
-            "tool_calls": [call.to_dict() for call in self.tool_calls],
-            "parsed": self.parsed,
-            "finish_reason": self.finish_reason,
-            "complete": self.complete,
-            "usage": self.usage and self.usage.to_dict(),
-            "seconds": self.seconds,
-            "thinking_seconds": self.thinking_seconds,
-            "model": self.model,
-            "endpoint": self.endpoint,
-            "request_id": self.request_id,
-            "recorded": self.recorded,
-            "notices": [notice.to_dict() for notice in self.notices],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Reply:
-        """Read what `to_dict` wrote; unknown keys are left out."""
-        reply = cls(
-            tool_calls=[ToolCall(**_fields(call)) for call in data.get("tool_calls") or ()],
-            usage=Usage(**_fields(data["usage"])) if data.get("usage") else None,
-            notices=[Notice(**_fields(notice)) for notice in data.get("notices") or ()],
-            _thinking=_GrowingText(data.get("thinking") or ""),
-            _answer=_GrowingText(data.get("answer") or ""),
-        )
-        for name in _PLAIN_FIELDS:
-            if name in data:
-                setattr(reply, name, data[name])
-        return reply
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
-
-        data = self.to_dict()
-        return {REPLY_MIME: data, "text/html": reply_html(data), "text/plain": reply_text(data)}
-
-
-_PLAIN_FIELDS = (
-    "model", "endpoint", "finish_reason", "complete", "parsed",
-    "seconds", "thinking_seconds", "request_id", "recorded",
-)  # fmt: skip
-
-
-def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key != "type"}
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "…")

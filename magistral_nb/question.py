@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from magistral_nb.dialects import Decoder, spell_messages
+from magistral_nb.dialects import Decoder, KeepThinking, keep, prefill_fields, spell_messages
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError, ContextLengthError, MagistralError
 from magistral_nb.events import Event, Started
-from magistral_nb.messages import Message, Reply, Text, user
+from magistral_nb.messages import Message, Text, user
+from magistral_nb.replies import Reply
 from magistral_nb.settings import Settings, Timeouts
 from magistral_nb.templating import default_system, revision_of
 from magistral_nb.tokens import estimate_tokens
@@ -42,6 +43,7 @@ class CallSettings(TypedDict, total=False):
     extra_body: Mapping[str, Any] | None
     timeout: float | Timeouts | None
     max_retries: int
+    keep_thinking: KeepThinking
 
 
 @dataclass
@@ -89,8 +91,8 @@ def make_question(
     model = _model(settings, row)
     revision = settings.revision or row.revision or revision_of(model)
     has_thinking = row.system and revision is not None
-    messages = _messages(prompt, settings, revision if has_thinking else None)
-    prompt_tokens = estimate_tokens("".join(part.text for part in message.parts) for message in messages)
+    messages = keep(_messages(prompt, settings, revision if has_thinking else None), settings.keep_thinking)
+    prompt_tokens = estimate_tokens(message.text + message.thinking for message in messages)
     context = known_context or row.context
     max_tokens, notices = _fit(settings.max_tokens, context, prompt_tokens)
     if row.label:
@@ -98,7 +100,7 @@ def make_question(
     began = time.perf_counter()
     return Question(
         request=Request(
-            body=_body(model, messages, settings, row, max_tokens),
+            body=_body(model, messages, settings, row, max_tokens, revision),
             timeouts=Timeouts.of(settings.timeout, default=row.timeouts),
             max_retries=settings.max_retries,
         ),
@@ -108,6 +110,7 @@ def make_question(
             expects_thinking=has_thinking,
             no_thinking_hint=row.dialect.no_thinking_hint,
             opening_notices=notices,
+            price=row.price,
         ),
         reply=reply,
         started=Started(model, row.name),
@@ -187,12 +190,12 @@ def _fit(asked: int | None, context: int | None, prompt_tokens: int) -> tuple[in
 
 
 def _body(
-    model: str, messages: Sequence[Message], settings: Settings, row: Endpoint, max_tokens: int
+    model: str, messages: Sequence[Message], settings: Settings, row: Endpoint, max_tokens: int, revision: str | None
 ) -> dict[str, Any]:
     """Return the request body. Sampling values are always sent: servers' own defaults differ from the model card."""
     body: dict[str, Any] = {
         "model": model,
-        "messages": spell_messages(messages, row.dialect),
+        "messages": spell_messages(messages, row.dialect, revision=revision),
         "stream": True,
         "stream_options": {"include_usage": True},
         "temperature": settings.temperature,
@@ -201,4 +204,5 @@ def _body(
     }
     optional = {name: getattr(settings, name) for name in ("seed", "stop", "tools")}
     body.update({name: value for name, value in optional.items() if value is not None})
-    return {**body, **row.dialect.extra_body, **(settings.extra_body or {})}
+    prefill = prefill_fields(messages, row.dialect)
+    return {**body, **prefill, **row.dialect.extra_body, **(settings.extra_body or {})}

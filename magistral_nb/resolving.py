@@ -24,6 +24,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "extra_body": None,
     "timeout": None,
     "max_retries": 2,
+    "keep_thinking": "none",
 }
 """Our own values; temperature and top_p are those of Magistral Small's model card."""
 
@@ -57,6 +58,9 @@ def resolve(
     sources["endpoint"] = Sourced(row.name, choice.why)
     sources["base_url"] = Sourced(row.base_url or None, choice.why)
     sources["api_key"] = Sourced(key, getattr(key, "source", "not needed" if key is None else "not set"))
+    if sources["keep_thinking"].value not in ("none", "last", "all"):
+        policy = sources["keep_thinking"].value
+        raise ConfigurationError(f"keep_thinking is {policy!r}.", hint="It must be 'none', 'last' or 'all'.")
     for name, (least, most) in _LIMITS.items():
         _check_number(name, sources[name].value, least, most)
     return Settings(sources)

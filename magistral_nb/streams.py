@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from magistral_nb.events import AnswerDelta, Event
-from magistral_nb.messages import Reply
+from magistral_nb.replies import Reply
 
 
 class ReplyStream:

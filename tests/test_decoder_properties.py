@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from magistral_nb.dialects import Decoder
 from magistral_nb.errors import MagistralError
 from magistral_nb.events import Event
-from magistral_nb.messages import Reply
+from magistral_nb.replies import Reply
 from magistral_nb.transports.sse import EventReader
 
 GRAMMAR = re.compile(r"(D|R|N)*T*U?N*E")

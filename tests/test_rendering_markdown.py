@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magistral_nb.rendering import markdown
+from magistral_nb.rendering.formulas import LONGEST_FORMULA
 from magistral_nb.rendering.markdown import markdown_html
-from magistral_nb.rendering.math import LONGEST_FORMULA
 from tests.html_reading import Reading, read
 
 DATA = Path(__file__).parent / "data"

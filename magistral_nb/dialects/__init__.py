@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from magistral_nb.dialects.decoder import Decoder
-from magistral_nb.dialects.spelling import PLAIN, Dialect, spell_messages
+from magistral_nb.dialects.spelling import PLAIN, Dialect, KeepThinking, keep, prefill_fields, spell_messages
 
-__all__ = ["PLAIN", "Decoder", "Dialect", "spell_messages"]
+__all__ = ["PLAIN", "Decoder", "Dialect", "KeepThinking", "keep", "prefill_fields", "spell_messages"]

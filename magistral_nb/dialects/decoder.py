@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from magistral_nb.costs import Price
 from magistral_nb.dialects.accounts import Accounts
 from magistral_nb.dialects.half_characters import HalfCharacters
 from magistral_nb.dialects.inline_tags import InlineTags
@@ -55,7 +56,8 @@ class Decoder:
     """Reads the chunks of one reply. `now` tells the seconds since the request was sent.
 
     `opened_thought` says that the prompt ended inside a thought; `expects_thinking` asks for a notice when none comes,
-    with `no_thinking_hint` as its cure. `opening_notices` are (code, text) of what is known before the first word.
+    with `no_thinking_hint` as its cure. `opening_notices` are (code, text) of what is known before the first word;
+    `price` gives usage its cost.
     """
 
     def __init__(
@@ -66,11 +68,13 @@ class Decoder:
         expects_thinking: bool = False,
         no_thinking_hint: str = "",
         opening_notices: Sequence[tuple[str, str]] = (),
+        price: Price | None = None,
     ) -> None:
         self._now = now
         self._expects_thinking = expects_thinking
         self._no_thinking_hint = no_thinking_hint
         self._opening_notices = list(opening_notices)
+        self._price = price
         self._halves = HalfCharacters()
         self._thinking = Accounts()
         self._structured = Accounts()
@@ -211,12 +215,9 @@ class Decoder:
     def _usage_event(self, usage: Mapping[str, Any], at: float) -> Usage:
         details = usage.get("completion_tokens_details")
         reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
-        return Usage(
-            prompt_tokens=_count(usage.get("prompt_tokens")) or 0,
-            completion_tokens=_count(usage.get("completion_tokens")) or 0,
-            reasoning_tokens=_count(reasoning),
-            at=at,
-        )
+        counted = {name: _count(usage.get(name)) or 0 for name in ("prompt_tokens", "completion_tokens")}
+        cost = self._price.cost(**counted) if self._price else None
+        return Usage(**counted, reasoning_tokens=_count(reasoning), cost=cost, at=at)
 
     def _last_words(self, finish: FinishReason) -> list[tuple[str, str]]:
         """What the reader must know about a reply that has a part missing."""

@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from magistral_nb.messages import Message, Part, Text, Thought
+from magistral_nb.dialects.tags import TAG_PAIRS
+from magistral_nb.errors import ConfigurationError
+from magistral_nb.messages import Image, Message, Part, Text, Thought
 
 ThoughtChunk = Literal["no", "string", "list"]
+History = Literal["tags", "chunks", "reasoning", "reasoning_content"]
+Prefill = Literal["as_is", "continue_final_message", "prefix", "no"]
+KeepThinking = Literal["none", "last", "all"]
+
+_THINK_TOKENS, _THINK_TEXT = TAG_PAIRS
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +25,9 @@ class Dialect:
     thought_chunk : whether a message's content may hold `{"type": "thinking"}` parts, and whether their text is a
         string (vLLM) or a list of text parts (Mistral's own API). Where it may not, the thinking example of the
         default system prompt is written out with `[THINK]` tags.
+    history : where the thinking of earlier turns goes, if it is kept: written out with tags in plain text, in chunks,
+        or in a field of that name.
+    prefill : how a reply that is to be continued is marked; "no" where the server cannot.
     opens_thought : the server's template ends the prompt inside a thought, so that the reply starts in it.
     extra_body : fields that every request to such a server carries.
     no_thinking_hint : what to do when no thinking could be told apart.
@@ -25,6 +35,8 @@ class Dialect:
 
     name: str = "plain"
     thought_chunk: ThoughtChunk = "no"
+    history: History = "tags"
+    prefill: Prefill = "as_is"
     opens_thought: bool = False
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     no_thinking_hint: str = (
@@ -37,42 +49,93 @@ PLAIN = Dialect()
 """Any OpenAI-compatible server: plain strings only, which all of them read."""
 
 
-def spell_messages(messages: Sequence[Message], dialect: Dialect) -> list[dict[str, Any]]:
-    """Return the messages in OpenAI's shape, as this server reads them.
+def keep(messages: Sequence[Message], policy: KeepThinking) -> list[Message]:
+    """Return the conversation with the thinking of earlier turns kept for none, the last, or all of them."""
+    thoughtful = [n for n, message in enumerate(messages) if message.role == "assistant" and message.thinking]
+    kept = {"none": [], "last": thoughtful[-1:], "all": thoughtful}[policy]
+    return [
+        _without_thinking(message) if message.role == "assistant" and n not in kept else message
+        for n, message in enumerate(messages)
+    ]
 
-    Thinking of earlier turns is left out, as the model card allows and every server understands.
+
+def spell_messages(messages: Sequence[Message], dialect: Dialect, *, revision: str | None) -> list[dict[str, Any]]:
+    """Return the messages in OpenAI's shape, as this server reads them, with all the thinking that they hold.
+
+    `revision` decides which tags stand for thinking where tags must: `<think>` for 2506, `[THINK]` else.
     """
-    return [_spell(message, dialect) for message in messages]
+    spelled = [_spell(message, dialect, revision) for message in messages]
+    if messages and messages[-1].role == "assistant":
+        _mark_prefill(spelled[-1], dialect)
+    return spelled
 
 
-def _spell(message: Message, dialect: Dialect) -> dict[str, Any]:
-    spelled: dict[str, Any] = {"role": message.role, "content": _content(message, dialect)}
+def prefill_fields(messages: Sequence[Message], dialect: Dialect) -> dict[str, Any]:
+    """Return the fields of the request body that ask a server to continue the last message, if it is the model's."""
+    continued = bool(messages) and messages[-1].role == "assistant"
+    if continued and dialect.prefill == "continue_final_message":
+        return {"continue_final_message": True, "add_generation_prompt": False}
+    return {}
+
+
+def _mark_prefill(spelled: dict[str, Any], dialect: Dialect) -> None:
+    if dialect.prefill == "no":
+        raise ConfigurationError(
+            "The conversation ends with a reply, and this server cannot continue one.",
+            hint="End it with a question, or use a server that can, such as vLLM or llama.cpp.",
+        )
+    if dialect.prefill == "prefix":
+        spelled["prefix"] = True
+
+
+def _spell(message: Message, dialect: Dialect, revision: str | None) -> dict[str, Any]:
+    spelled: dict[str, Any] = {"role": message.role, "content": _content(message, dialect, revision)}
+    if message.thinking and message.role == "assistant" and dialect.history in ("reasoning", "reasoning_content"):
+        spelled[dialect.history] = message.thinking
     if message.tool_calls:
         spelled["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in message.tool_calls
         ]
-    if message.tool_call_id is not None:
-        spelled["tool_call_id"] = message.tool_call_id
-    if message.name is not None:
-        spelled["name"] = message.name
+    for name in ("tool_call_id", "name"):
+        if getattr(message, name) is not None:
+            spelled[name] = getattr(message, name)
     return spelled
 
 
-def _content(message: Message, dialect: Dialect) -> str | list[dict[str, Any]]:
-    if message.role != "system":
-        return message.text
-    if dialect.thought_chunk == "no" or not message.thinking:
-        return "".join(_as_text(part) for part in message.parts)
-    return [_as_chunk(part, dialect.thought_chunk) for part in message.parts]
+def _content(message: Message, dialect: Dialect, revision: str | None) -> str | list[dict[str, Any]]:
+    """The content of a message: a plain string wherever that says it all, since every server reads those."""
+    if message.role == "assistant":
+        if not message.thinking or dialect.history in ("reasoning", "reasoning_content"):
+            return message.text
+        in_chunks = dialect.history == "chunks"
+    else:
+        in_chunks = dialect.thought_chunk != "no" and bool(message.thinking)
+    has_image = any(isinstance(part, Image) for part in message.parts)
+    if in_chunks or has_image:
+        return [_chunk(part, dialect.thought_chunk) for part in message.parts]
+    return "".join(_as_text(part, message, revision) for part in message.parts)
 
 
-def _as_text(part: Part) -> str:
-    return f"[THINK]{part.text}[/THINK]" if isinstance(part, Thought) else part.text
+def _as_text(part: Part, message: Message, revision: str | None) -> str:
+    if not isinstance(part, Thought):
+        return part.text if isinstance(part, Text) else ""
+    if revision == "2506" and message.role == "assistant":
+        return f"{_THINK_TEXT.opening}\n{part.text}\n{_THINK_TEXT.closing}\n"
+    return f"{_THINK_TOKENS.opening}{part.text}{_THINK_TOKENS.closing}"
 
 
-def _as_chunk(part: Part, shape: ThoughtChunk) -> dict[str, Any]:
+def _chunk(part: Part, shape: ThoughtChunk) -> dict[str, Any]:
+    if isinstance(part, Image):
+        return {"type": "image_url", "image_url": {"url": part.url}}
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
+    if shape == "no":
+        return {"type": "text", "text": f"{_THINK_TOKENS.opening}{part.text}{_THINK_TOKENS.closing}"}
     inner = part.text if shape == "string" else [{"type": "text", "text": part.text}]
     return {"type": "thinking", "thinking": inner}
+
+
+def _without_thinking(message: Message) -> Message:
+    parts = tuple(part for part in message.parts if not isinstance(part, Thought))
+    return Message(message.role, parts, message.tool_calls, message.tool_call_id, message.name)

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any, Protocol
 
-from magistral_nb.messages import Reply
+from magistral_nb.replies import Reply
 from magistral_nb.notebook.pictures import Bundle
 from magistral_nb.notebook.worker import Asking
 from magistral_nb.rendering.live import live_answer_html, live_thinking_html

@@ -17,7 +17,7 @@ from traitlets import Float, Int, Unicode
 from magistral_nb.choosing import Choice, choose_endpoint, find_key
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError, MissingKeyError
-from magistral_nb.messages import Reply
+from magistral_nb.replies import Reply
 from magistral_nb.notebook.cell_source import exact_body
 from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from magistral_nb.errors import MagistralError
-from magistral_nb.messages import Reply
+from magistral_nb.replies import Reply
 
 
 class Stopped(KeyboardInterrupt):

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from functools import cache
 
 from magistral_nb.events import Waiting
-from magistral_nb.messages import Reply
+from magistral_nb.replies import Reply
 from magistral_nb.streams import AsyncReplyStream
 
 WAIT_STEP = 0.05

@@ -18,7 +18,9 @@ _WORDS = {
 
 def waiting_html(why: str, seconds: float, *, model: str, endpoint: str) -> str:
     """Return one muted line that says what is waited for; `seconds` is how long already, shown from the first on."""
-    words = _WORDS.get(why, "Waiting for {model}…").format(model=model or "the model", endpoint=endpoint or "the server")
+    words = _WORDS.get(why, "Waiting for {model}…").format(
+        model=model or "the model", endpoint=endpoint or "the server"
+    )
     spent = f" {facts.duration(seconds, whole=True)}" if seconds >= 1 else ""
     line = f'<div role="status" style="opacity:0.8">{escape(plain(words))}{spent}</div>'
     return f'<div class="{REPLY_CLASSES}" style="{REPLY_LOOK}">{line}</div>'

@@ -1,0 +1,214 @@
+"""One llama.cpp server in this process: how it starts, where it listens, and how it ends without hanging.
+
+It listens on a Unix socket in a folder that only this user may enter, so there is no TCP port. Where there are no
+Unix sockets (Windows) it takes a random port of 127.0.0.1 and asks for a random key.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import shutil
+import socket
+import stat
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from magistral_nb.errors import ConfigurationError
+from magistral_nb.settings import Secret
+
+LONGEST_SOCKET_PATH = 100
+"""In bytes. Linux allows 107, macOS 103."""
+PATIENCE = 10.0
+"""How long requests may take to notice that the engine ends, in seconds; a queued one looks up once a second."""
+READ_AHEAD_BLOCK = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an engine is made of; two equal loads are one engine. `context` is in tokens."""
+
+    path: Path
+    template: str | None
+    context: int
+    threads: int
+    alias: str
+
+
+class Engine:
+    """A loaded model that answers OpenAI's chat requests at `base_url`, through `socket_path` if there is one."""
+
+    def __init__(self, load: Load) -> None:
+        check_gguf(load.path)
+        xllamacpp = _import_xllamacpp()
+        _read_ahead(load.path)
+        self._process = os.getpid()
+        self._folder = _socket_folder() if hasattr(socket, "AF_UNIX") else None
+        self.socket_path = str(self._folder / "llm.sock") if self._folder else None
+        self.api_key = None if self._folder else Secret(secrets.token_urlsafe(32), source="this process")
+        try:
+            self._server = xllamacpp.Server(self._parameters(xllamacpp, load))
+        except RuntimeError as error:
+            self._remove_folder()
+            raise _unloadable(load.path) from error
+        address = "http://localhost" if self.socket_path else str(self._server.listening_address)
+        self.base_url = f"{address}/v1"
+        self._wait_for_its_queue(address)
+
+    def _parameters(self, xllamacpp: Any, load: Load) -> Any:
+        parameters = xllamacpp.CommonParams()
+        parameters.model.path = str(load.path)
+        parameters.model_alias = {load.alias}
+        parameters.n_ctx, parameters.n_parallel = load.context, 1  # n_ctx is shared out among parallel slots
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = load.threads
+        parameters.n_gpu_layers = 0
+        parameters.fit_params = parameters.warmup = False  # both only make loading slower here
+        parameters.cache_ram_mib = 0  # by default it may keep 8 GB of old prompts
+        parameters.offline, parameters.ui, parameters.verbosity = True, False, -1
+        # A host name that ends in .sock is a Unix socket for llama.cpp; port 0 is any free port.
+        parameters.hostnames, parameters.port = [self.socket_path or "127.0.0.1"], 0
+        if self.api_key:
+            parameters.api_keys = [self.api_key.reveal()]
+        if load.template is not None:
+            parameters.chat_template = load.template
+        return parameters
+
+    def _wait_for_its_queue(self, address: str) -> None:
+        """Return once the engine's own loop runs. Freed before that, it would miss the call to end, and hang."""
+        import httpx2
+
+        headers = {"Authorization": f"Bearer {self.api_key.reveal()}"} if self.api_key else {}
+        transport = httpx2.HTTPTransport(uds=self.socket_path)
+        with httpx2.Client(transport=transport, headers=headers, trust_env=False, timeout=60) as client:
+            client.get(f"{address}/slots").raise_for_status()  # answered by that loop, unlike /health
+
+    def stop(self) -> None:
+        """Hang up on every caller, free the model and remove the socket's folder."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        if os.getpid() != self._process:  # a forked child: the engine's threads, and the folder, are its parent's
+            _never_free(server)
+            return
+        self._remove_folder()
+        if not _hang_up(self._own_name(server), within=PATIENCE):
+            _never_free(server)  # freeing it would wait, maybe for ever, and hold up all of Python
+
+    def _own_name(self, server: Any) -> object:
+        if self.socket_path:
+            return self.socket_path
+        host, _, port = str(server.listening_address).rpartition(":")
+        return (host.rpartition("/")[2], int(port))
+
+    def _remove_folder(self) -> None:
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def check_gguf(path: Path) -> None:
+    """Raise ConfigurationError unless the file begins as every GGUF file does."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ConfigurationError(f"The model file {path} cannot be read: {error.strerror}.") from error
+    if magic != b"GGUF":
+        raise ConfigurationError(
+            f"{path} is not a GGUF model: it does not begin with the letters GGUF.",
+            hint="llama.cpp reads GGUF files only. A download that was cut short or a web page saved by mistake looks so.",
+        )
+
+
+def _import_xllamacpp() -> Any:
+    # Threads that wait must not spin: on a busy machine with two cores that costs nine tenths of the speed.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        import xllamacpp
+    except ImportError as error:
+        raise ConfigurationError(
+            "A model in this process needs the package xllamacpp.", hint='pip install "magistral_nb[local]"'
+        ) from error
+    return xllamacpp
+
+
+def _unloadable(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"llama.cpp cannot load {path}.",
+        hint="The file may be damaged or incomplete, or newer than the installed xllamacpp; its chat template may be wrong.",
+    )
+
+
+def _read_ahead(path: Path) -> None:
+    """Read the file once. llama.cpp holds up all of Python while it loads, and this wait for the disk does not."""
+    block = bytearray(READ_AHEAD_BLOCK)
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(block):
+            pass
+
+
+def _socket_folder() -> Path:
+    """Return a fresh folder, mode 0700, whose path is short enough for a socket in it."""
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  the folder in it is fresh and private
+        folder = Path(tempfile.mkdtemp(prefix="magistral_", dir=parent))
+        if len(os.fsencode(folder / "llm.sock")) <= LONGEST_SOCKET_PATH:
+            return folder
+        folder.rmdir()
+    raise ConfigurationError(
+        "There is no folder for the embedded model's socket.", hint="Set TMPDIR to a folder with a short path."
+    )
+
+
+def _hang_up(own_name: object, *, within: float) -> bool:
+    """Cut every connection to the engine at its own end, and return whether it has closed them all in time.
+
+    Callers of any kind are reached: of other event loops, with a reply half read, or waiting in the queue.
+    """
+    deadline = time.monotonic() + within
+    while accepted := _accepted_sockets(own_name):
+        for connection in accepted:
+            with connection:
+                _shut_down(connection)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _shut_down(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # its caller was faster
+
+
+def _accepted_sockets(own_name: object) -> list[socket.socket]:
+    """Return copies of this process's sockets that are connections to a listener of that name."""
+    if not os.path.isdir("/dev/fd"):
+        return []
+    numbers = [int(name) for name in os.listdir("/dev/fd")]
+    return [found for number in numbers if (found := _accepted_socket(number, own_name))]
+
+
+def _accepted_socket(number: int, own_name: object) -> socket.socket | None:
+    try:
+        if not stat.S_ISSOCK(os.fstat(number).st_mode):
+            return None
+        copy = socket.fromfd(number, socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError:
+        return None  # closed meanwhile
+    try:
+        is_ours = copy.getsockname() == own_name and not copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError:
+        is_ours = False
+    if is_ours:
+        return copy
+    copy.close()
+    return None
+
+
+def _never_free(server: object) -> None:
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(server))
