@@ -52,11 +52,11 @@ if TYPE_CHECKING:
     from magistral_nb.events import Usage as Usage
     from magistral_nb.events import Waiting as Waiting
     from magistral_nb.messages import Message as Message
-    from magistral_nb.replies import Reply as Reply
     from magistral_nb.messages import assistant as assistant
     from magistral_nb.messages import system as system
     from magistral_nb.messages import tool as tool
     from magistral_nb.messages import user as user
+    from magistral_nb.replies import Reply as Reply
     from magistral_nb.settings import Secret as Secret
     from magistral_nb.settings import Timeouts as Timeouts
 

@@ -58,9 +58,7 @@ def choose_endpoint(
     return _by_key(env)
 
 
-def find_key(
-    row: Endpoint, api_key: str | Secret | None, *, env: Mapping[str, str] | None = None
-) -> Secret | None:
+def find_key(row: Endpoint, api_key: str | Secret | None, *, env: Mapping[str, str] | None = None) -> Secret | None:
     """Return the key for an endpoint, or None if there is none and it may do without.
 
     Raises MissingKeyError if a provider's own key variable is not set.

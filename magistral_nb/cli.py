@@ -68,14 +68,14 @@ def _ask(options: argparse.Namespace) -> int:
     settings: CallSettings = {}
     for name in ("instructions", "temperature", "max_tokens", "seed"):
         if getattr(options, name) is not None:
-            settings[name] = getattr(options, name)  # type: ignore[literal-required]  # names of CallSettings
-    with Client(options.endpoint, base_url=options.base_url, model=options.model) as client:
-        with client.stream(" ".join(options.question), **settings) as stream:
-            for event in stream:
-                if isinstance(event, ThinkingDelta) and not options.hide_thinking:
-                    print(plain(event.text), end="", file=sys.stderr, flush=True)
-                elif isinstance(event, AnswerDelta):
-                    print(plain(event.text), end="", flush=True)
+            settings[name] = getattr(options, name)
+    client = Client(options.endpoint, base_url=options.base_url, model=options.model)
+    with client, client.stream(" ".join(options.question), **settings) as stream:
+        for event in stream:
+            if isinstance(event, ThinkingDelta) and not options.hide_thinking:
+                print(plain(event.text), end="", file=sys.stderr, flush=True)
+            elif isinstance(event, AnswerDelta):
+                print(plain(event.text), end="", flush=True)
     print()
     for notice in stream.reply.notices:
         print(f"Note: {notice.text}", file=sys.stderr)

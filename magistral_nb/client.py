@@ -14,8 +14,8 @@ from magistral_nb.dialects import KeepThinking
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ContextLengthError, MagistralError, MissingKeyError
 from magistral_nb.events import Event
-from magistral_nb.replies import Reply
 from magistral_nb.question import CallSettings, Prompt, Question, context_to_retry_with, make_question
+from magistral_nb.replies import Reply
 from magistral_nb.resolving import DEFAULTS, resolve
 from magistral_nb.settings import Secret, Settings, Timeouts
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
@@ -181,9 +181,7 @@ class Client:
                 self._transport_made = make_transport(row, access)
             return self._transport_made
 
-    def _question(
-        self, prompt: Prompt, settings: CallSettings, reply: Reply, context: int | None
-    ) -> Question:
+    def _question(self, prompt: Prompt, settings: CallSettings, reply: Reply, context: int | None) -> Question:
         choice = self._choice()
         return make_question(
             prompt, resolve(self._own, settings, choice), choice.endpoint, reply=reply, known_context=context
@@ -212,9 +210,7 @@ class Client:
                 question.interrupt()
                 raise
 
-    async def _aevents(
-        self, prompt: Prompt, settings: CallSettings, reply: Reply
-    ) -> AsyncGenerator[Event, None]:
+    async def _aevents(self, prompt: Prompt, settings: CallSettings, reply: Reply) -> AsyncGenerator[Event, None]:
         context = None
         while True:
             question = self._question(prompt, settings, reply, context)
@@ -242,9 +238,7 @@ class Client:
                 question.interrupt()
                 raise
 
-    def _context_to_retry_with(
-        self, error: MagistralError, question: Question, tried: int | None
-    ) -> int | None:
+    def _context_to_retry_with(self, error: MagistralError, question: Question, tried: int | None) -> int | None:
         """A window that nobody knew, and that the server has now named, is tried once."""
         if tried is None and isinstance(error, ContextLengthError):
             return context_to_retry_with(error, question, self.endpoint)

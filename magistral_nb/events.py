@@ -132,7 +132,5 @@ class Failed(_Wire):
     at: float = 0.0
 
 
-Event = (
-    Started | Waiting | ThinkingDelta | AnswerDelta | Reclassified | ToolCall | Usage | Notice | Done | Failed
-)
+Event = Started | Waiting | ThinkingDelta | AnswerDelta | Reclassified | ToolCall | Usage | Notice | Done | Failed
 """Any event; `match` on it and let `assert_never` prove that none was forgotten."""

@@ -68,9 +68,7 @@ class Message:
         """
         role = data.get("role")
         if role not in ROLES:
-            raise ConfigurationError(
-                f"A message has the role {role!r}.", hint=f"Use one of {', '.join(ROLES)}."
-            )
+            raise ConfigurationError(f"A message has the role {role!r}.", hint=f"Use one of {', '.join(ROLES)}.")
         parts = _parts(data.get("content"))
         spelled_apart = data.get("reasoning_content") or data.get("reasoning")
         if spelled_apart and not any(isinstance(part, Thought) for part in parts):

@@ -36,9 +36,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
 }
 
 
-def resolve(
-    own: Mapping[str, Any], call: Mapping[str, Any], choice: Choice, *, key: object = None
-) -> Settings:
+def resolve(own: Mapping[str, Any], call: Mapping[str, Any], choice: Choice, *, key: object = None) -> Settings:
     """Return the settings of one call: `call` over the client's `own`, over environment, endpoint and defaults.
 
     Raises ConfigurationError for a setting that does not exist or a value that cannot be meant.
@@ -46,8 +44,7 @@ def resolve(
     _refuse_unknown(call)
     row = choice.endpoint
     sources = {
-        name: Sourced(call[name], "this call") if name in call else _of_client(name, own[name])
-        for name in DEFAULTS
+        name: Sourced(call[name], "this call") if name in call else _of_client(name, own[name]) for name in DEFAULTS
     }
     if sources["model"].value is None:
         sources["model"] = (

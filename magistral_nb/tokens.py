@@ -15,6 +15,4 @@ def estimate_tokens(texts: Iterable[str]) -> int:
     >>> estimate_tokens(["Is 91 prime?"])
     12
     """
-    return sum(
-        round(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE for text in texts
-    )
+    return sum(round(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN) + TOKENS_PER_MESSAGE for text in texts)

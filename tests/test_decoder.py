@@ -97,7 +97,10 @@ FIELDS: dict[str, tuple[list[Delta], tuple[str, str]]] = {
         ("Two x", ""),
     ),
     "repeated in a later chunk": ([{"reasoning": "Two"}, {"reasoning_details": [{"text": "Two"}]}], ("Two", "")),
-    "retold as a whole, with more": ([{"reasoning": "Two"}, {"thinking_blocks": [{"thinking": "Two x"}]}], ("Two x", "")),
+    "retold as a whole, with more": (
+        [{"reasoning": "Two"}, {"thinking_blocks": [{"thinking": "Two x"}]}],
+        ("Two x", ""),
+    ),
     "joined in the middle": (
         [{"reasoning": "Two"}, {"reasoning": " x", "thinking_blocks": [{"thinking": " x"}]}],
         ("Two x", ""),
@@ -112,7 +115,12 @@ FIELDS: dict[str, tuple[list[Delta], tuple[str, str]]] = {
         ("Two", "</think> [THINK]a[/THINK]"),
     ),
     "an inline block that repeats it": (
-        [{"reasoning_content": "Two x."}, {"content": "<think>\nTwo"}, {"content": " x.\n</th"}, {"content": "ink>\n4"}],
+        [
+            {"reasoning_content": "Two x."},
+            {"content": "<think>\nTwo"},
+            {"content": " x.\n</th"},
+            {"content": "ink>\n4"},
+        ],
         ("Two x.", "4"),
     ),
     "both growing together": (
@@ -137,7 +145,7 @@ FIELDS: dict[str, tuple[list[Delta], tuple[str, str]]] = {
         ("a", "bc"),
     ),
     "unknown parts in a list": (
-        [{"content": [{"type": "audio", "data": "x"}, {"type": "thinking", "thinking": [{"type": "image"}]}, 3, None]}],
+        [{"content": [{"type": "audio", "data": "x"}, {"type": "thinking", "thinking": [{"type": "x"}]}, 3, None]}],
         ("", ""),
     ),
     "an emoji cut in two": (
@@ -163,7 +171,8 @@ def test_reclassified_comes_once_and_every_fold_understands_it() -> None:
 def test_tool_calls_whole_without_index_and_with_arguments_as_an_object() -> None:
     calls = [{"id": "a", "function": {"name": "f", "arguments": {"x": 1}}}, {"id": "b", "function": {"name": "g"}}]
     reply = read([{"tool_calls": calls}], finish="tool_calls")
-    assert [(call.id, call.name, call.arguments) for call in reply.tool_calls] == [("a", "f", '{"x": 1}'), ("b", "g", "")]
+    called = [(call.id, call.name, call.arguments) for call in reply.tool_calls]
+    assert called == [("a", "f", '{"x": 1}'), ("b", "g", "")]
 
 
 def test_the_last_usage_counts_wherever_it_stands() -> None:
@@ -211,7 +220,8 @@ def test_an_early_end_is_never_taken_for_a_whole_reply() -> None:
 
 
 HOSTILE = [
-    "`[/THINK]` ", "[/THINK]", "```\n[/THINK]\n", "[THINK]", "<think>[/THI", "` [/THIN", "          ", "`", "<", "~~~\n",
+    "`[/THINK]` ", "[/THINK]", "```\n[/THINK]\n", "[THINK]", "<think>[/THI", "` [/THIN", "          ", "`", "<",
+    "~~~\n",
 ]  # fmt: skip
 
 

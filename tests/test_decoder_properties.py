@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -16,7 +17,8 @@ from magistral_nb.replies import Reply
 from magistral_nb.transports.sse import EventReader
 
 GRAMMAR = re.compile(r"(D|R|N)*T*U?N*E")
-LETTERS = {"thinking.delta": "D", "answer.delta": "D", "reclassified": "R", "notice": "N", "tool_call": "T", "usage": "U"}
+DELTAS = {"thinking.delta": "D", "answer.delta": "D"}
+LETTERS = {**DELTAS, "reclassified": "R", "notice": "N", "tool_call": "T", "usage": "U"}
 
 # Text that is not itself a tag: what tags in text mean has a table of its own in test_decoder.py.
 WORDS = st.text(alphabet=st.characters(exclude_characters="<[`~", exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -45,7 +47,7 @@ SPELLINGS: dict[str, Any] = {
 
 
 def stream_of(deltas: Deltas) -> bytes:
-    chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     events = [json.dumps(chunk, ensure_ascii=False) for chunk in chunks] + ["[DONE]"]
     return "".join(f"data: {event}\n\n" for event in events).encode()
@@ -60,14 +62,14 @@ def cut_text(deltas: Deltas, places: list[int]) -> Deltas:
             cut.append(delta)
             continue
         bounds = sorted({0, len(text), *(place % (len(text) + 1) for place in places)})
-        cut += [{"content": text[start:end]} for start, end in zip(bounds, bounds[1:], strict=False)]
+        cut += [{"content": text[start:end]} for start, end in pairwise(bounds)]
     return cut
 
 
 def read(body: bytes, places: list[int]) -> tuple[Reply, list[Event]]:
     bounds = sorted({0, len(body), *(place % (len(body) + 1) for place in places)})
     reader, decoder, reply, events = EventReader(), Decoder(), Reply(), []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         for chunk in reader.feed(body[start:end]):
             events += decoder.feed(chunk)
     for chunk in reader.close():
@@ -90,7 +92,8 @@ def test_the_same_reply(spelling: str, thinking: str, answer: str, text_cuts: li
 
 
 MARKUP = [
-    "[THINK]", "[/THINK]", "<think>", "</think>", "`", "``", "```", "~~~", "\n", "\n\n", " ", "    ", "a", "é", "- ", "[", "</",
+    "[THINK]", "[/THINK]", "<think>", "</think>", "`", "``", "```", "~~~", "\n", "\n\n", " ", "    ", "a", "é", "- ",
+    "[", "</",
 ]  # fmt: skip
 ANY_TEXT = st.lists(st.sampled_from(MARKUP), max_size=14).map("".join)
 

@@ -71,7 +71,9 @@ WHOLE_MESSAGES: dict[str, dict[str, Any]] = {
             {"type": "text", "text": "4"},
         ]
     },
-    "thinking as a string": {"content": [{"type": "thinking", "thinking": "Two and two."}, {"type": "text", "text": "4"}]},
+    "thinking as a string": {
+        "content": [{"type": "thinking", "thinking": "Two and two."}, {"type": "text", "text": "4"}]
+    },
     "thinking_blocks": {"thinking_blocks": [{"type": "thinking", "thinking": "Two and two."}], "content": "4"},
     "reasoning_details": {"reasoning_details": [{"type": "reasoning.text", "text": "Two and two."}], "content": "4"},
     "2506 tags": {"content": "<think>\nTwo and two.\n</think>\n4"},

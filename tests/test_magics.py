@@ -17,17 +17,21 @@ from tests.fake_server import FakeServer
 from tests.test_client import GOOD, KEY
 
 
+def _shell() -> Any:
+    return start_ipython() or InteractiveShell.instance()  # type: ignore[no-untyped-call]  # IPython has no types here
+
+
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """Give an IPython shell with the extension loaded, and take it out again."""
-    shell = start_ipython() or InteractiveShell.instance()
+    shell = _shell()
     shell.reset(new_session=True)
     shell.run_line_magic("load_ext", "magistral_nb")
     yield shell
     shell.run_line_magic("unload_ext", "magistral_nb")
 
 
-def run(shell: InteractiveShell, cell: str) -> tuple[Any, str, str]:
+def run(shell: Any, cell: str) -> tuple[Any, str, str]:
     """Run a cell as a user does; return its result, what it printed and what it said in red."""
     with capture_output() as captured:
         result = shell.run_cell(cell, store_history=True)
@@ -44,7 +48,7 @@ def asked(server: FakeServer) -> str:
 
 
 def test_loading_is_silent_and_unloading_complete() -> None:
-    shell = start_ipython() or InteractiveShell.instance()
+    shell = _shell()
 
     def state() -> tuple[object, ...]:
         ours = [thing for thing in shell.configurables if type(thing).__name__ == "Magistral"]
@@ -127,9 +131,9 @@ def test_jinja_is_asked_for_and_scoped(shell: InteractiveShell, server: FakeServ
 def test_ask_in_one_line_with_quotes_and_dashes(shell: InteractiveShell, server: FakeServer) -> None:
     server.play(GOOD)
     options = f"--base-url {server.base_url} -m magistral-small -t 0"
-    result, _, _ = run(shell, f"x = %magistral ask {options} What's 2 - 2 \"now\"?")
+    result, _, _ = run(shell, f'x = %magistral ask {options} What\'s 2 - 2 "now"?')
     assert result.success
-    assert asked(server) == "What's 2 - 2 \"now\"?"
+    assert asked(server) == 'What\'s 2 - 2 "now"?'
     assert server.requests[-1].json()["temperature"] == 0
     assert shell.user_ns["x"].answer == "4"
 
@@ -169,7 +173,7 @@ def test_an_error_ends_the_cell_in_one_line_and_the_whole_story_is_kept(
     assert KEY not in told + story
 
 
-def test_the_partial_reply_is_shown_and_kept_when_the_stream_breaks(shell: InteractiveShell, server: FakeServer) -> None:
+def test_the_partial_is_shown_and_kept_when_the_stream_breaks(shell: InteractiveShell, server: FakeServer) -> None:
     server.play(GOOD.replace(b"data: [DONE]\n\n", b"").rpartition(b"data: ")[0])
     result, printed, _ = run(shell, f"{at(server, '-o r')}\nhi")
     assert not result.success
@@ -192,7 +196,7 @@ def test_config_flags_and_use(shell: InteractiveShell, server: FakeServer, monke
     assert (body["model"], body["temperature"]) == ("magistral-from-flag", 0.9)
     _, printed, _ = run(shell, "%magistral use demo")
     assert "→ demo" in printed
-    result, _, red = run(shell, "%magistral use nowhere")
+    result, _, _ = run(shell, "%magistral use nowhere")
     assert not result.success
     _, printed, _ = run(shell, "%magistral status")
     assert "demo" in printed

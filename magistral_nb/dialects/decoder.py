@@ -228,9 +228,7 @@ class Decoder:
         if self._tool_calls:
             return []
         if not self._any_thinking:
-            return [
-                ("empty_reply", "The model said nothing at all. Ask again, or try another seed or prompt.")
-            ]
+            return [("empty_reply", "The model said nothing at all. Ask again, or try another seed or prompt.")]
         if finish == "length":
             return [("no_answer", "The model ran out of tokens while it was thinking: raise max_tokens.")]
         text = "The model stopped after its thinking and gave no answer."

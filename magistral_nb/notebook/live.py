@@ -6,13 +6,13 @@ import sys
 import time
 from typing import Any, Protocol
 
-from magistral_nb.replies import Reply
 from magistral_nb.notebook.pictures import Bundle
 from magistral_nb.notebook.worker import Asking
 from magistral_nb.rendering.live import live_answer_html, live_thinking_html
 from magistral_nb.rendering.reply import reply_text
 from magistral_nb.rendering.text import plain
 from magistral_nb.rendering.waiting import waiting_html
+from magistral_nb.replies import Reply
 
 REFRESH = 0.2
 """The time between two pictures, in seconds: five a second are smooth to read and far from any server's limits."""

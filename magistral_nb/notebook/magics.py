@@ -17,16 +17,16 @@ from traitlets import Float, Int, Unicode
 from magistral_nb.choosing import Choice, choose_endpoint, find_key
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError, MissingKeyError
-from magistral_nb.replies import Reply
 from magistral_nb.notebook.cell_source import exact_body
 from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive
 from magistral_nb.notebook.options import settings_of, split_ask, with_options, without_semicolon
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture
-from magistral_nb.question import CallSettings
-from magistral_nb.reports import endpoints_report, status_report
 from magistral_nb.notebook.worker import Asking
+from magistral_nb.question import CallSettings
+from magistral_nb.replies import Reply
+from magistral_nb.reports import endpoints_report, status_report
 from magistral_nb.settings import Secret
 
 SUBCOMMANDS = {
@@ -193,7 +193,8 @@ class Magistral(Magics):
 
     def _print_help(self, rest: str) -> None:
         commands = "\n".join(f"  {name:<12}{text}" for name, text in SUBCOMMANDS.items())
-        sys.stdout.write(f"%magistral COMMAND\n{commands}\n\n{self.magistral.parser.format_help().removeprefix('::').lstrip()}")
+        options = self.magistral.parser.format_help().removeprefix("::").lstrip()
+        sys.stdout.write(f"%magistral COMMAND\n{commands}\n\n{options}")
 
     def _in_one_line(self, work: Callable[[], Any]) -> Any:
         try:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from magistral_nb.replies import Reply
 from magistral_nb.rendering.code_blocks import code_blocks
 from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
+from magistral_nb.replies import Reply
 
 Bundle = dict[str, Any]
 

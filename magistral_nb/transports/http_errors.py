@@ -99,9 +99,7 @@ class Wire:
         retry_after = _seconds(response.headers)
         what = f"{self.endpoint} answered {status}: {words}"
         if _NO_MONEY.search(words):
-            return QuotaError(
-                what, hint="Ask whoever gave you the key for more, or wait for the next period.", **facts
-            )
+            return QuotaError(what, hint="Ask whoever gave you the key for more, or wait for the next period.", **facts)
         if status == 429:
             hint = "Wait a little, or ask fewer questions at once."
             return RateLimitError(what, retry_after=retry_after, hint=hint, **facts)
@@ -118,8 +116,7 @@ class Wire:
             return PermissionDeniedError(what, hint=hint, **facts)
         if status in (404, 405):
             hint = (
-                self.hint
-                or "Check the model id (client.models() lists them) and the address (it often ends in /v1)."
+                self.hint or "Check the model id (client.models() lists them) and the address (it often ends in /v1)."
             )
             return NotFoundError(what, hint=hint, **facts)
         if _TOO_LONG.search(words):

@@ -27,9 +27,7 @@ _BAD_UTF8: Chunk = {
 class EventReader:
     """Reads one response body. After each `feed`, look at `done` and at `failure`; give out the chunks first."""
 
-    def __init__(
-        self, *, most_event_bytes: int = 8 * MEGABYTE, most_reply_bytes: int = 64 * MEGABYTE
-    ) -> None:
+    def __init__(self, *, most_event_bytes: int = 8 * MEGABYTE, most_reply_bytes: int = 64 * MEGABYTE) -> None:
         self.done = False
         self.failure: MagistralError | None = None
         self._most_event_bytes = most_event_bytes

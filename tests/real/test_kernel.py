@@ -24,7 +24,7 @@ class Kernel:
         self.manager, self.client = manager, client
 
     def start(self, code: str) -> str:
-        return self.client.execute(code)
+        return str(self.client.execute(code))
 
     def messages(self, cell: str, timeout: float = 60) -> Iterator[dict[str, Any]]:
         """Yield the messages of a cell until it is over; `content["at"]` is when each came, in seconds."""
@@ -105,7 +105,8 @@ def test_it_streams_and_ends_in_one_picture(kernel: Kernel, server: FakeServer) 
 
 
 def test_thinking_and_answer_have_displays_of_their_own(kernel: Kernel, server: FakeServer) -> None:
-    server.play(slowly(events_of({"reasoning": "T1 "}, {"reasoning": "T2 "}, {"content": "A1 "}, {"content": "A2 "}), 0.4))
+    deltas = [{"reasoning": "T1 "}, {"reasoning": "T2 "}, {"content": "A1 "}, {"content": "A2 "}]
+    server.play(slowly(events_of(*deltas), 0.4))
     messages = kernel.run(cell_for(server))
     displays: dict[str, str] = {}
     for message in messages:
@@ -117,7 +118,7 @@ def test_thinking_and_answer_have_displays_of_their_own(kernel: Kernel, server: 
     assert sorted("T2" in html for html in displays.values()) == [False, True]
 
 
-def test_an_interrupt_gives_control_back_keeps_the_text_and_tells_the_server(kernel: Kernel, server: FakeServer) -> None:
+def test_an_interrupt_keeps_the_text_and_tells_the_server(kernel: Kernel, server: FakeServer) -> None:
     server.play([*slowly(events_of(*({"reasoning": f"step {n}. "} for n in range(10)), finish=None), 0.05), 60.0])
     cell = kernel.start(cell_for(server, "-o r"))
     messages = []
