@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magistral_nb.rendering import markdown
@@ -227,6 +227,7 @@ def test_what_cannot_be_seen_is_named(text: str, seen: str) -> None:
         "`" * 10_000 + "|",
         "".join("`" * length + " " for length in range(300)),
         "|a" * 100 + "|\n" + "|-" * 100 + "|\n" + "|a\n" * 600,
+        ("|a" * 100 + "|\n" + "|-" * 100 + "|\n" + "|a\n" * 600 + "\n") * 30,
         "[" * 1_000_000,
         "a\n\n" * 300_000,
         "words and $5 " * 80_000,
@@ -260,16 +261,19 @@ def test_markdown_it_is_loaded_on_first_use_only() -> None:
     assert done.stdout.strip() == "False"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_becomes_clean_html(text: str) -> None:
     shown(text).text.encode("utf-8")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=MARKS, max_size=300))
 def test_any_pile_of_marks_becomes_clean_html(text: str) -> None:
     shown(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="abcdefghijklmnop éèß漢字אב,;?", min_size=1), max_size=6))
 def test_prose_without_markup_is_preserved(lines: list[str]) -> None:
     assert shown("\n".join(lines)).text.split() == " ".join(lines).split()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magistral_nb.rendering.facts import duration
@@ -196,6 +196,7 @@ def test_a_reply_without_facts_can_be_shown() -> None:
     assert REPLY_MIME == "application/vnd.magistral.reply.v1+json"
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.booleans())
 def test_any_reply_is_clean(thinking: str, answer: str, show_thinking: bool) -> None:
     data = reply(thinking=thinking, answer=answer)

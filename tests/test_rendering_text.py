@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magistral_nb.rendering.text import plain
@@ -52,6 +52,7 @@ def test_hostile_text_does_nothing_in_a_terminal(case: dict[str, str]) -> None:
     seen.encode("utf-8")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec=None)))
 def test_any_text_is_safe_to_print_and_needs_to_be_cleaned_once(text: str) -> None:
     seen = plain(text)
@@ -60,6 +61,7 @@ def test_any_text_is_safe_to_print_and_needs_to_be_cleaned_once(text: str) -> No
     assert plain(seen) == seen
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(categories=("L", "N", "P", "Zs"))))
 def test_visible_text_is_untouched(text: str) -> None:
     assert plain(text) == text

@@ -1,0 +1,153 @@
+"""Which HTML each Markdown element becomes. Loads markdown-it: `markdown` imports this on first use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import unquote
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock, table
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from magistral_nb.rendering.formulas import add_formulas, formula_code, formula_html
+
+MOST_FORMULAS = 2_000
+"""Formulas in one text that are typeset; MathJax needs about a millisecond for each, and the rest are code."""
+
+# Only what JupyterLab's sanitizer lets through: no var(), and alpha greys that read on black and on white.
+_LINE = "1px solid rgba(128,128,128,0.35)"
+_CELL = f"border:{_LINE};padding:4px 10px;vertical-align:baseline;"
+_LOOKS = {
+    "blockquote": "margin:8px 0;padding:0 0 0 12px;border-left:3px solid rgba(128,128,128,0.35)",
+    "h1": "font-size:1.35em;font-weight:600;margin:20px 0 8px",
+    "h2": "font-size:1.25em;font-weight:600;margin:18px 0 8px",
+    "h3": "font-size:1.15em;font-weight:600;margin:16px 0 6px",
+    "h4": "font-size:1.05em;font-weight:600;margin:14px 0 6px",
+    "h5": "font-size:1em;font-weight:600;margin:12px 0 4px",
+    "h6": "font-size:1em;font-weight:600;margin:12px 0 4px",
+    "hr": f"border:0;border-top:{_LINE};margin:16px 0",
+    "p": "",
+    "li": "",
+    "table": "border-collapse:collapse;margin:0;font-size:0.95em",
+    "td": _CELL,
+    "th": _CELL + "font-weight:600;background-color:rgba(128,128,128,0.12);",
+}
+_READ_FROM_EITHER_SIDE = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "td", "th"}
+_CODE_BOX = (
+    "margin:8px 0;padding:10px 12px;overflow-x:auto;white-space:pre;line-height:1.45;"
+    "border:1px solid rgba(128,128,128,0.25);border-radius:4px;background-color:rgba(128,128,128,0.08)"
+)
+_WEB = re.compile(r"https?://(?P<host>(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?)(?=[/?#]|$)", re.IGNORECASE)
+_MAIL = re.compile(r"mailto:(?P<host>[^@\s?#]+@[a-z0-9.-]+)(?=[?]|$)", re.IGNORECASE)
+
+
+def parser(*, deepest_nesting: int, most_tokens: int) -> MarkdownIt:
+    """Return a CommonMark parser with tables, strikethrough and formulas, and without HTML."""
+
+    def small_table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+        return len(state.tokens) <= most_tokens and table(state, first, end, silent)
+
+    options = {"html": False, "xhtmlOut": False, "maxNesting": deepest_nesting}
+    made = _Parser("commonmark", options, renderer_cls=_Renderer).enable(["table", "strikethrough"])
+    made.block.ruler.at("table", small_table, {"alt": ["paragraph", "reference"]})
+    add_formulas(made)
+    return made
+
+
+def link_target(url: str) -> str:
+    """Return what a reader should know of a link: its host, or its mail address; "" if it may not be followed.
+
+    Addresses with a name before the host (`https://bank.example@evil.example`) are refused.
+    """
+    match = _WEB.match(url) or _MAIL.match(url)
+    return unquote(match["host"]) if match else ""
+
+
+class _Parser(MarkdownIt):
+    def validateLink(self, url: str) -> bool:  # noqa: N802  (markdown-it's name)
+        """Refuse, and so show as text, what leads anywhere but to the web or to a mailbox."""
+        return bool(link_target(url))
+
+
+class _Renderer(RendererHTML):
+    def renderToken(  # noqa: N802  (markdown-it's name)
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        token = tokens[idx]
+        if token.tag in _LOOKS and token.nesting >= 0:
+            style = _LOOKS[token.tag] + str(token.attrGet("style") or "")
+            if token.tag in ("td", "th") and "text-align" not in style:
+                style += "text-align:left"
+            token.attrs = {key: value for key, value in token.attrs.items() if key == "start"}
+            if token.tag in _READ_FROM_EITHER_SIDE:
+                token.attrs["dir"] = "auto"
+            if style:
+                token.attrs["style"] = style
+        return super().renderToken(tokens, idx, options, env)
+
+    def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        box = '<div style="overflow-x:auto;margin:10px 0">'
+        return box + self.renderToken(tokens, idx, options, env)
+
+    def table_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return self.renderToken(tokens, idx, options, env) + "</div>\n"
+
+    def formula(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        token = tokens[idx]
+        env["formulas"] = env.get("formulas", 0) + 1
+        if env["formulas"] > MOST_FORMULAS:
+            return formula_code(token.content, opening=token.markup)
+        shown = formula_html(token.content, opening=token.markup)
+        return f"<div>{shown}</div>\n" if token.block else shown
+
+    def code_inline(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return f'<code dir="ltr">{escape(tokens[idx].content)}</code>'
+
+    def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return _code_box(tokens[idx].content)
+
+    def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return _code_box(tokens[idx].content, (tokens[idx].info.split() or [""])[0])
+
+    def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        url = str(tokens[idx].attrGet("href") or "")
+        shown, end = "", idx + 1
+        while tokens[end].type != "link_close":
+            tokens[end].meta["in_link"] = True
+            shown += tokens[end].content
+            end += 1
+        tokens[end].meta["beside"] = "" if _says(shown, url) else link_target(url)
+        return _link(url)
+
+    def link_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        beside = tokens[idx].meta["beside"]
+        return "</a>" + (f' <small dir="ltr">({escape(beside)})</small>' if beside else "")
+
+    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        token = tokens[idx]
+        url = str(token.attrGet("src") or "")
+        words = escape(f"[image: {token.content.strip() or 'no description'} — {link_target(url)}]")
+        if token.meta.get("in_link") or not _WEB.match(url):
+            return words
+        return f"{_link(url)}{words}</a>"
+
+
+def _link(url: str) -> str:
+    return f'<a href="{escape(url)}" rel="noopener noreferrer nofollow" target="_blank">'
+
+
+def _says(shown: str, url: str) -> bool:
+    """Tell whether a link's text is just where it leads, in full or as the bare host."""
+    words = shown.strip().rstrip("/")
+    return bool(words) and words in (url.rstrip("/"), link_target(url), url.partition("://")[2].rstrip("/"))
+
+
+def _code_box(code: str, language: str = "") -> str:
+    language = re.sub(r"[^A-Za-z0-9_+-]", "", language)
+    name = f' class="language-{language}"' if language else ""
+    style = ' style="white-space:pre;padding:0;background-color:transparent"'
+    return f'<pre dir="ltr" style="{_CODE_BOX}"><code{name} dir="ltr"{style}>{escape(code)}</code></pre>\n'

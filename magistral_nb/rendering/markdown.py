@@ -1,0 +1,59 @@
+"""Model Markdown as safe HTML: nothing in it runs, loads, or pretends to be something else."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from magistral_nb.rendering.text import plain
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+LONGEST_TEXT = 1_000_000
+"""In characters: a longer text is shown as it is, unformatted."""
+
+MOST_MARKS = 100_000
+"""Line breaks and characters such as `*` and `[`: a text with more is shown unformatted. Each costs about 20 µs."""
+
+MOST_TOKENS = 100_000
+"""Pieces of the parsed text: one with more is shown unformatted. A short text can ask for a huge empty table."""
+
+DEEPEST_NESTING = 40
+"""Lists and quotes inside each other, counted in levels of HTML: a deeper text is shown unformatted."""
+
+
+def markdown_html(text: str) -> str:
+    """Return Markdown as HTML that may be shown anywhere.
+
+    HTML in the text is shown, not obeyed. Images become links, links show where they lead, and only http, https and
+    mailto lead anywhere. Formulas are marked for MathJax and everything else is kept from it, if an element around the
+    result has the classes `tex2jax_ignore mathjax_ignore`.
+
+    >>> print(markdown_html("*Hi* <b>"), end="")
+    <p dir="auto"><em>Hi</em> &lt;b&gt;</p>
+    """
+    text = plain(text)
+    if len(text) > LONGEST_TEXT or sum(map(text.count, "\n!$&*<[\\]_`~")) > MOST_MARKS:
+        return unformatted_html(text)
+    environment: dict[str, Any] = {}
+    tokens = _parser().parse(text, environment)
+    too_deep = any(token.level >= DEEPEST_NESTING - 1 for token in tokens)  # the parser drops what lies deeper
+    if too_deep or len(tokens) > MOST_TOKENS:
+        return unformatted_html(text)
+    html: str = _parser().renderer.render(tokens, _parser().options, environment)
+    return plain(html)  # once more, for what was written as `&#x202e;`
+
+
+def unformatted_html(text: str) -> str:
+    """Return the text as it is, in a box that keeps its line breaks."""
+    return f'<pre dir="auto" style="white-space:pre-wrap;overflow-wrap:break-word">{escape(plain(text))}</pre>\n'
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """Make the parser on first use: importing markdown-it costs 60 ms that most imports do not need."""
+    from magistral_nb.rendering.elements import parser
+
+    return parser(deepest_nesting=DEEPEST_NESTING, most_tokens=MOST_TOKENS)

@@ -1,0 +1,96 @@
+"""What browser tests share: Chromium, a JupyterLab for the whole session, and pages that note where they call.
+
+They need the Python packages `playwright` and `jupyterlab`, and Debian's `chromium` (`apt-get install chromium`), or
+any Chromium that `$CHROMIUM` names. No browser is downloaded. `$MAGISTRAL_SHOTS` names a folder for screenshots.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser.jupyterlab import JupyterLab
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Playwright, Request
+
+_SHOTS = os.environ.get("MAGISTRAL_SHOTS")  # read before the tests clean the environment
+_CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing leaves this machine
+]
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Let plain `pytest` run where playwright is not installed; when browser tests are asked for, they fail."""
+    return True if "not browser" in config.option.markexpr and not find_spec("playwright") else None
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    if not _CHROMIUM or not Path(_CHROMIUM).exists():
+        pytest.fail("Browser tests need Chromium: `apt-get install chromium`, or set $CHROMIUM to one.", pytrace=False)
+    browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    with JupyterLab(tmp_path_factory.mktemp("jupyterlab")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1200, "height": 1000})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def hosts_called(page: Page) -> set[str]:
+    """Collect the other hosts that the page tries to reach, whether or not it succeeds."""
+    hosts: set[str] = set()
+
+    def note(request: Request) -> None:
+        host = urlsplit(request.url).hostname
+        if host and host != "127.0.0.1":
+            hosts.add(host)
+
+    page.on("request", note)
+    return hosts
+
+
+@pytest.fixture
+def take_shot() -> Callable[[Page, str], None]:
+    """Save a picture of the whole page for a person to look at, if $MAGISTRAL_SHOTS names a folder."""
+
+    def take(page: Page, name: str) -> None:
+        if _SHOTS:
+            page.screenshot(path=Path(_SHOTS) / f"{name}.png", full_page=True)
+
+    return take

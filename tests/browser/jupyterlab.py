@@ -1,0 +1,155 @@
+"""A real JupyterLab for tests: started on a free port of this machine, ended by its process id."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+_QUIET: dict[str, dict[str, Any]] = {
+    "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
+    # A notebook that draws only the cells in sight cannot be looked at as a whole.
+    "@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
+}
+_FOLDERS = {
+    "JUPYTER_CONFIG_DIR": "config",
+    "JUPYTER_DATA_DIR": "data",
+    "JUPYTER_RUNTIME_DIR": "runtime",
+    "IPYTHONDIR": "ipython",
+    "JUPYTERLAB_SETTINGS_DIR": "settings",
+    "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+}
+
+
+class JupyterLab:
+    """A server with folders of its own below `home`. Use it with `with`, and put notebooks in `notebooks`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.notebooks = home / "notebooks"
+        self.notebooks.mkdir(parents=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._opened = 0
+
+    def __enter__(self) -> JupyterLab:
+        for name, value in _QUIET.items():
+            self.set(name, value)
+        log = (self.home / "server.log").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *self._flags()],
+            env=os.environ | {name: str(self.home / folder) for name, folder in _FOLDERS.items()},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        log.close()
+        self._wait_until_it_answers()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.terminate()  # the server ends its kernels first
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+
+    def set(self, plugin: str, value: Mapping[str, Any]) -> None:
+        """Write a user setting; a page that is opened afterwards follows it."""
+        path = self.home / "settings" / plugin
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value), "utf-8")
+
+    def use_theme(self, name: str) -> None:
+        """Choose "JupyterLab Light" or "JupyterLab Dark" for the pages that are opened next."""
+        self.set("@jupyterlab/apputils-extension/themes.jupyterlab-settings", {"theme": name})
+
+    def open(self, page: Page, name: str) -> None:
+        """Open a notebook of the `notebooks` folder, and return when it is there to be read."""
+        self._opened += 1  # a workspace of its own: no tab of an earlier test comes back
+        page.goto(f"{self.url}/lab/workspaces/test-{self._opened}/tree/{name}")
+        page.wait_for_function(
+            """name => {
+                const notebook = window.jupyterapp?.shell?.currentWidget;
+                return notebook?.context?.path === name && notebook.context.isReady;
+            }""",
+            arg=name,
+            timeout=60_000,
+        )
+        page.evaluate("() => window.jupyterapp.restored")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+
+    def _flags(self) -> list[str]:
+        return [
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            f"--port={self.port}",
+            "--ServerApp.port_retries=0",
+            "--IdentityProvider.token=",
+            "--ServerApp.password=",
+            f"--ServerApp.root_dir={self.notebooks}",
+            "--ServerApp.disable_check_xsrf=True",
+            "--LabApp.expose_app_in_browser=True",
+        ]
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{self.url}/api", timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        self.__exit__()
+        raise RuntimeError(f"JupyterLab did not start:\n{(self.home / 'server.log').read_text()[-3000:]}")
+
+
+def wait_for_kernel(page: Page) -> None:
+    """Wait until the kernel of the open notebook runs: before that, a cell that is run is lost without a word."""
+    page.evaluate(
+        """async () => {
+            const session = window.jupyterapp.shell.currentWidget.sessionContext;
+            await session.ready;
+            await session.session.kernel.info;
+        }"""
+    )
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
+    )
+
+
+def run_cell(page: Page, index: int) -> None:
+    """Run one cell of the open notebook, and return when it has ended."""
+    page.evaluate(
+        """async index => {
+            const notebook = window.jupyterapp.shell.currentWidget.content;
+            notebook.activeCellIndex = index;
+            notebook.deselectAll();
+            await window.jupyterapp.commands.execute('notebook:run-cell');
+        }""",
+        index,
+    )
+
+
+def outputs(page: Page, index: int) -> list[dict[str, Any]]:
+    """Return the outputs that a cell holds now, as they would be saved."""
+    found: list[dict[str, Any]] = page.evaluate(
+        "index => window.jupyterapp.shell.currentWidget.content.widgets[index].model.outputs.toJSON()", index
+    )
+    return found

@@ -1,0 +1,57 @@
+"""The shell's door: what it prints where, and how it exits."""
+
+from __future__ import annotations
+
+import pytest
+
+from magistral_nb.cli import main
+from tests.fake_server import FakeServer
+from tests.test_client import GOOD, KEY
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_the_answer_goes_to_stdout_and_the_thinking_to_stderr(server: FakeServer, capsys: Output) -> None:
+    server.play(GOOD)
+    options = ["--base-url", server.base_url, "-m", "magistral-small", "-t", "0"]
+    assert main(["ask", *options, "What", "is", "2 + 2?"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "4\n"
+    assert "Two." in printed.err
+    body = server.requests[0].json()
+    assert body["messages"][-1]["content"] == "What is 2 + 2?"
+    assert body["temperature"] == 0
+    assert main(["ask", *options, "-R", "hi"]) == 0
+    assert "Two." not in capsys.readouterr().err
+
+
+def test_terminal_escapes_of_a_model_are_made_visible(server: FakeServer, capsys: Output) -> None:
+    server.play(GOOD.replace(b'"4"', b'"\\u001b]52;c;eA==\\u0007"'))
+    assert main(["ask", "--base-url", server.base_url, "-m", "magistral-small", "hi"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_an_error_is_one_line_and_exits_with_1(
+    server: FakeServer, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAGISTRAL_API_KEY", KEY)
+    server.play_json({"error": {"message": f"bad key {KEY}"}}, status=401)
+    assert main(["ask", "--base-url", server.base_url, "-m", "magistral-small", "hi"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("AuthenticationError: ")
+    assert told.count("\n") == 1
+    assert KEY not in told
+
+
+def test_status_with_nothing_set_up_says_what_would_work(capsys: Output) -> None:
+    assert main(["status"]) == 0
+    assert "Client('demo')" in capsys.readouterr().out
+    assert main(["status", "-e", "demo"]) == 0
+    assert "smollm2" in capsys.readouterr().out
+    assert main(["status", "-e", "nowhere"]) == 1
+
+
+def test_a_mistake_in_the_options_exits_with_2() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["ask"])
+    assert caught.value.code == 2
