@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from magistral_nb._version import __version__
 from magistral_nb.client import Client
-from magistral_nb.errors import MagistralError
+from magistral_nb.errors import ConfigurationError, MagistralError
 from magistral_nb.events import AnswerDelta, ThinkingDelta
 from magistral_nb.question import CallSettings
 from magistral_nb.rendering.text import plain
@@ -83,9 +83,11 @@ def _ask(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    print(endpoints_report(options.endpoint))
     try:
         print(status_report(Client(options.endpoint).settings))
-    except MagistralError as error:
-        print(error.hint)
+    except ConfigurationError as error:
+        if options.endpoint:
+            raise
+        print(f"{error.message}\n{error.hint}")  # nothing is set up yet: that is the status
+    print(endpoints_report(options.endpoint))
     return 0

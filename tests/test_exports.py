@@ -10,8 +10,8 @@ from magistral_nb import errors, events
 
 CONTRACT = {
     "Client", "Endpoint", "Message", "Reply", "system", "user", "assistant", "tool", "Started", "Waiting",
-    "ThinkingDelta", "AnswerDelta", "Reclassified", "ToolCall", "Usage", "Notice", "Done", "Event", "Timeouts", "Secret",
-    "MagistralError", "ENDPOINTS",
+    "ThinkingDelta", "AnswerDelta", "Reclassified", "ToolCall", "Usage", "Notice", "Done", "Event", "Timeouts",
+    "Secret", "MagistralError", "ENDPOINTS",
 }  # fmt: skip
 
 

@@ -197,17 +197,20 @@ def _accepted_socket(number: int, own_name: object) -> socket.socket | None:
     try:
         if not stat.S_ISSOCK(os.fstat(number).st_mode):
             return None
-        copy = socket.fromfd(number, socket.AF_UNIX, socket.SOCK_STREAM)
+        copy = socket.socket(fileno=os.dup(number))
     except OSError:
         return None  # closed meanwhile
-    try:
-        is_ours = copy.getsockname() == own_name and not copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    except OSError:
-        is_ours = False
-    if is_ours:
+    if _is_named(copy, own_name) and not copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return copy
     copy.close()
     return None
+
+
+def _is_named(connection: socket.socket, name: object) -> bool:
+    try:
+        return bool(connection.getsockname() == name)
+    except OSError:
+        return False
 
 
 def _never_free(server: object) -> None:
