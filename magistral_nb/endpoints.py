@@ -90,5 +90,5 @@ def plain_endpoint(base_url: str) -> Endpoint:
         base_url=base_url,
         key_env="MAGISTRAL_API_KEY",
         description="an OpenAI-compatible server",
-        hint=f"Is the server at {base_url} running? Addresses often end in /v1; client.models() lists its models.",
+        hint="Is the server running, and is the address right? It often ends in /v1.",
     )

@@ -12,12 +12,12 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any
 
-from magistral_nb.errors import ConnectionLostError, MagistralError
+from magistral_nb.errors import ConnectionLostError, MagistralError, NotFoundError
 from magistral_nb.settings import Secret
 from magistral_nb.transports import Chunk, Request
 from magistral_nb.transports.draining import adrain, drain
 from magistral_nb.transports.http_clients import HttpClients
-from magistral_nb.transports.http_errors import Wire
+from magistral_nb.transports.http_errors import Wire, name_models
 from magistral_nb.transports.retrying import Retries
 from magistral_nb.transports.sse import EventReader
 
@@ -67,6 +67,8 @@ class HttpTransport:
                 if begun:
                     return
                 raise ConnectionLostError(f"{self._wire.endpoint} ended the reply before it began.")
+            except NotFoundError as error:
+                raise name_models(error, request, self._names()) from error.__cause__
             except MagistralError as error:
                 if begun:
                     raise
@@ -88,6 +90,8 @@ class HttpTransport:
                 if begun:
                     return
                 raise ConnectionLostError(f"{self._wire.endpoint} ended the reply before it began.")
+            except NotFoundError as error:
+                raise name_models(error, request, await self._anames()) from error.__cause__
             except MagistralError as error:
                 if begun:
                     raise
@@ -106,6 +110,19 @@ class HttpTransport:
         with self._clients.translating(self._wire):
             client = self._clients.of_running_loop()
             return _model_ids(await client.get("/models", cast_to=object, options=self._get_options()))
+
+    def _names(self) -> list[str]:
+        """Return the models, for an error that is on its way already: a second failure adds nothing."""
+        try:
+            return self.models()
+        except MagistralError:
+            return []
+
+    async def _anames(self) -> list[str]:
+        try:
+            return await self.amodels()
+        except MagistralError:
+            return []
 
     def close(self) -> None:
         """Close the connections."""

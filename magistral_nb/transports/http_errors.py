@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from magistral_nb.errors import (
     APIConnectionError,
@@ -26,6 +28,7 @@ from magistral_nb.errors import (
     StreamStalledError,
 )
 from magistral_nb.settings import Secret
+from magistral_nb.transports import Request
 from magistral_nb.transports.stream_errors import page_title, server_message
 
 _TOO_LONG = re.compile(
@@ -47,6 +50,7 @@ class Wire:
     def __init__(self, *, base_url: str, endpoint: str, api_key: Secret | None, hint: str = "") -> None:
         self.base_url = base_url
         self.endpoint = endpoint or base_url
+        self.place = self.endpoint if self.endpoint == base_url else f"{self.endpoint} ({base_url})"
         self.api_key = api_key
         self.hint = hint
 
@@ -68,7 +72,7 @@ class Wire:
             )
         reason = self._scrub(str(error.__cause__ or error))
         return APIConnectionError(
-            f"{self.endpoint} could not be reached at {self.base_url}: {reason}.",
+            f"{self.place} could not be reached: {reason}.",
             hint=self.hint or "Is the server running, and is the address right?",
         )
 
@@ -83,7 +87,7 @@ class Wire:
         cause = error if isinstance(error, httpx2.TimeoutException) else error.__cause__
         clock = "connect" if isinstance(cause, httpx2.ConnectTimeout) else "first_event"
         return APITimeoutError(
-            f"{self.endpoint} did not answer in time at {self.base_url}.",
+            f"{self.place} did not answer in time.",
             clock=clock,
             hint=self.hint or f"Is the server running? Timeouts({clock}=…) sets how long to wait.",
         )
@@ -97,7 +101,7 @@ class Wire:
             "endpoint": self.endpoint,
         }
         retry_after = _seconds(response.headers)
-        what = f"{self.endpoint} answered {status}: {words}"
+        what = f"{self.endpoint} answered {status}: {words}" + ("" if words.endswith((".", "!", "…")) else ".")
         if _NO_MONEY.search(words):
             return QuotaError(what, hint="Ask whoever gave you the key for more, or wait for the next period.", **facts)
         if status == 429:
@@ -115,10 +119,7 @@ class Wire:
             hint = f"The key may not use this model; client.models() lists what it may. {self._key_hint()}"
             return PermissionDeniedError(what, hint=hint, **facts)
         if status in (404, 405):
-            hint = (
-                self.hint or "Check the model id (client.models() lists them) and the address (it often ends in /v1)."
-            )
-            return NotFoundError(what, hint=hint, **facts)
+            return NotFoundError(what, hint=self._not_found_hint(), **facts)
         if _TOO_LONG.search(words):
             hint = "Three ways out: leave out old thinking, shorten the prompt, or lower max_tokens."
             return ContextLengthError(what, limit=_limit_in(words), hint=hint, **facts)
@@ -131,6 +132,12 @@ class Wire:
             text = response.text.strip()
             return self._scrub(page_title(text) if text.startswith("<") else text[:200]) or "no reason given"
         return self._scrub(server_message(body if isinstance(body, Mapping) else {"message": body}))
+
+    def _not_found_hint(self) -> str:
+        address = self.base_url.rstrip("/")
+        if not urlsplit(address).path:
+            return f"The address has no path: try {address}/v1."
+        return f"Check the model id (client.models() lists them) and the address. {self.hint}".strip()
 
     def _key_hint(self) -> str:
         if self.api_key is None:
@@ -146,6 +153,18 @@ class Wire:
     def _scrub(self, text: str) -> str:
         key = self.api_key.reveal() if self.api_key else ""
         return text.replace(key, "<your key>") if key else text
+
+
+def name_models(error: NotFoundError, request: Request, names: list[str]) -> NotFoundError:
+    """Add to an error what the server does offer, if the model that was asked for is not among it."""
+    asked = str(request.body.get("model"))
+    if not names or asked in names:
+        return error
+    close = difflib.get_close_matches(asked, names, n=3, cutoff=0.3) or names[:3]
+    error.hint = f"The server has no model {asked!r}. It offers {', '.join(close)}" + (
+        "." if len(names) <= len(close) else f", and {len(names) - len(close)} more: client.models() lists them."
+    )
+    return error
 
 
 _LIMIT = re.compile(
