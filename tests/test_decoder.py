@@ -91,6 +91,11 @@ def test_a_thought_that_the_request_opened(text: str) -> None:
     assert said(read([{"content": character} for character in text], opened_thought=True)) == OPENED[text]
 
 
+def test_an_opened_thought_that_the_server_tells_apart() -> None:
+    reply = read([{"reasoning_content": "Two."}, {"content": "4"}], opened_thought=True)
+    assert said(reply) == ("Two.", "4")
+
+
 FIELDS: dict[str, tuple[list[Delta], tuple[str, str]]] = {
     "the same text in two fields": (
         [{"reasoning": "Two", "reasoning_content": "Two"}, {"reasoning": " x", "reasoning_content": " x"}],

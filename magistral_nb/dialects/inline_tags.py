@@ -91,10 +91,10 @@ class InlineTags:
         if len(text) <= MOST_SPACE and any(tag.startswith(start) for tag in (*OPENINGS, *closings)):
             self._held = text
             return ""
-        if self._opened:
-            self._step = self._in_thought
+        if self._told():  # a server that tells the thought apart sends nothing of it here
+            self._step = self._in_answer
         else:
-            self._step = self._in_answer if self._told() else self._in_watched_answer
+            self._step = self._in_thought if self._opened else self._in_watched_answer
         return text
 
     def _enter_block(self, pair: TagPair, rest: str) -> str:

@@ -67,11 +67,11 @@ def install(*, echo: Callable[[str], None]) -> Path:
         path = locate()
         echo(f"${VARIABLE} is set: the model is {path}. Nothing to install.")
         return path
-    path = _packaged()
-    if path:
-        _verify(path)
-        echo(f"The embedded model is already there: {path}")
-        return path
+    there = _packaged()
+    if there:
+        _verify(there)
+        echo(f"The embedded model is already there: {there}")
+        return there
     echo(f"Installing {REQUIREMENT}: the embedded model, 98 MB, once …")
     _pip_install()
     path = _packaged_after_install()

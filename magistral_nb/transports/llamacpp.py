@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -36,6 +36,7 @@ class LlamaCppModel:
     context : the window, in tokens.
     threads : for computing; more than one slows down on a busy machine.
     alias : the model id under which the engine answers.
+    request_fields : what every request adds to its body, unless it says otherwise.
     """
 
     find_model: str = DEMO
@@ -43,6 +44,7 @@ class LlamaCppModel:
     context: int = demo_model.CONTEXT
     threads: int = 1
     alias: str = DEMO
+    request_fields: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Load:
         """Return the load that these facts mean now. Raises ConfigurationError if there is no such file."""
@@ -85,7 +87,7 @@ class LlamaCppTransport:
             yield _loading()
         shared = self._borrow()
         shared.loading.result()
-        yield from self._connection(shared).stream(_allowed(request))
+        yield from self._connection(shared).stream(self._complete(request))
 
     async def astream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Do the same on the running event loop."""
@@ -94,7 +96,7 @@ class LlamaCppTransport:
         shared = self._borrow()
         # Shielded: a caller who is cancelled stops waiting, and the engine goes on loading for the next one.
         await asyncio.shield(asyncio.wrap_future(shared.loading))
-        async with aclosing(self._connection(shared).astream(_allowed(request))) as chunks:
+        async with aclosing(self._connection(shared).astream(self._complete(request))) as chunks:
             async for chunk in chunks:
                 yield chunk
 
@@ -121,6 +123,9 @@ class LlamaCppTransport:
             await http.aclose()
         if shared:
             await asyncio.to_thread(_release, shared)
+
+    def _complete(self, request: Request) -> Request:
+        return _allowed(replace(request, body={**self._model.request_fields, **request.body}))
 
     def _is_loaded(self) -> bool:
         shared = self._borrowed or _shared.get(_key(self._model.load()))

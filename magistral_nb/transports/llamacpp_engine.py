@@ -14,6 +14,7 @@ import socket
 import stat
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def check_gguf(path: Path) -> None:
     if magic != b"GGUF":
         raise ConfigurationError(
             f"{path} is not a GGUF model: it does not begin with the letters GGUF.",
-            hint="llama.cpp reads GGUF files only. A download that was cut short or a web page saved by mistake looks so.",
+            hint="llama.cpp reads GGUF files only. A web page that was saved in its place looks so.",
         )
 
 
@@ -138,7 +139,7 @@ def _import_xllamacpp() -> Any:
 def _unloadable(path: Path) -> ConfigurationError:
     return ConfigurationError(
         f"llama.cpp cannot load {path}.",
-        hint="The file may be damaged or incomplete, or newer than the installed xllamacpp; its chat template may be wrong.",
+        hint="It may be damaged, incomplete, or newer than the installed xllamacpp; or its chat template is wrong.",
     )
 
 
@@ -170,19 +171,12 @@ def _hang_up(own_name: object, *, within: float) -> bool:
     deadline = time.monotonic() + within
     while accepted := _accepted_sockets(own_name):
         for connection in accepted:
-            with connection:
-                _shut_down(connection)
+            with connection, suppress(OSError):  # a caller may be faster
+                connection.shutdown(socket.SHUT_RDWR)
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
     return True
-
-
-def _shut_down(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # its caller was faster
 
 
 def _accepted_sockets(own_name: object) -> list[socket.socket]:
