@@ -31,6 +31,7 @@ check: $(VENV)/.dev ## style, types, and the floors that imports must keep
 
 test: $(VENV)/.test ## all tests, those with a real model, a real kernel and a real browser included
 	@$(BIN)/python -m magistral_nb demo --install
+	@$(BIN)/python scripts/server_env.py
 	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -m ""
 
 bench: $(VENV)/.dev ## what the package costs beside a bare HTTP client and OpenAI's, as tables

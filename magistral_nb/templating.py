@@ -27,6 +27,7 @@ def revision_of(model: str) -> str | None:
     >>> revision_of("mistralai/Magistral-Small-2509"), revision_of("magistral-small-1.0"), revision_of("gpt-5")
     ('2509', '2506', None)
     """
+    model = model.rstrip("/").rpartition("/")[2]  # a folder's name says nothing about a file in it
     for revision in REVISIONS:
         if revision in model:
             return revision

@@ -16,6 +16,7 @@ from magistral_nb import (
     ConnectionLostError,
     ContextLengthError,
     InternalServerError,
+    MagistralError,
     NotFoundError,
     Notice,
     QuotaError,
@@ -163,6 +164,13 @@ def failure(server: FakeServer, status: int, body: object, **how: Any) -> Except
     return caught.value
 
 
+def failure_with_key(server: FakeServer, key: str) -> Exception:
+    server.play_json({"error": {"message": "no x-ample"}}, status=400)
+    with pytest.raises(MagistralError) as caught:
+        client_for(server, api_key=key).chat("hi")
+    return caught.value
+
+
 def test_statuses_become_errors_that_say_what_to_do(server: FakeServer) -> None:
     refused = failure(server, 401, {"error": {"message": f"bad key {KEY}"}}, headers={"x-request-id": "req_9"})
     assert isinstance(refused, AuthenticationError)
@@ -172,12 +180,18 @@ def test_statuses_become_errors_that_say_what_to_do(server: FakeServer) -> None:
     missing = failure(server, 404, {"error": {"message": "no such model"}})
     assert isinstance(missing, NotFoundError)
     assert "models()" in missing.hint
+    assert "x-ample" in str(failure_with_key(server, "x"))  # a placeholder is no secret
     limited = failure(server, 429, {"error": {"message": "slow"}}, headers={"retry-after": "7"})
     assert isinstance(limited, RateLimitError)
     assert limited.retry_after == 7
-    for status in (400, 429):
+    for status in (400, 422, 429):
         spent = failure(server, status, {"error": {"message": "Budget has been exceeded! Current cost: 1.0"}})
         assert isinstance(spent, QuotaError)
+    unknown = failure(server, 400, {"error": {"message": "Invalid model name passed in model=x."}})
+    assert isinstance(unknown, NotFoundError)
+    echoed = failure(server, 401, {"error": {"message": "Received API Key = sk-...3456, Key Hash (Token) =abc12"}})
+    assert "3456" not in str(echoed)
+    assert "abc12" not in str(echoed)
     assert isinstance(failure(server, 502, "<title>Bad gateway</title>"), InternalServerError)
     too_long = {"error": {"message": "This model's maximum context length is 4096 tokens", "type": "x"}}
     assert isinstance(failure(server, 400, too_long), ContextLengthError)

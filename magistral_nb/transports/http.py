@@ -17,7 +17,7 @@ from magistral_nb.settings import Secret
 from magistral_nb.transports import Chunk, Request
 from magistral_nb.transports.draining import adrain, drain
 from magistral_nb.transports.http_clients import HttpClients
-from magistral_nb.transports.http_errors import Wire, name_models
+from magistral_nb.transports.http_errors import Wire, name_models, request_id
 from magistral_nb.transports.retrying import Retries
 from magistral_nb.transports.sse import EventReader
 
@@ -200,7 +200,7 @@ def _tells(chunk: Chunk) -> bool:
 
 
 def _about(headers: httpx2.Headers) -> Chunk:
-    return {"magistral": {"request_id": headers.get("x-request-id")}}
+    return {"magistral": {"request_id": request_id(headers)}}
 
 
 def _waiting(pause: float) -> Chunk:

@@ -37,6 +37,10 @@ _TOO_LONG = re.compile(
     r"|`inputs` tokens \+ `max_new_tokens` must be|while limit is",
     re.IGNORECASE,
 )
+_NO_SUCH_MODEL = re.compile(r"invalid model name", re.IGNORECASE)  # LiteLLM, with status 400
+_PARTS_OF_KEYS = re.compile(r"((?:Received API Key|Key Hash \(Token\))\s*=\s*)[\w.-]+")  # LiteLLM
+SHORTEST_KEY = 8
+"""Shorter keys than this are taken for placeholders, in characters."""
 _NO_MONEY = re.compile(
     r"budget has been exceeded|exceededbudget|budget_exceeded|insufficient_quota|exceeded your current quota"
     r"|insufficient credits|credit balance",
@@ -97,7 +101,7 @@ class Wire:
         status: int = response.status_code
         words = self._words_of(response)
         facts: dict[str, Any] = {
-            "request_id": response.headers.get("x-request-id"),
+            "request_id": request_id(response.headers),
             "endpoint": self.endpoint,
         }
         retry_after = _seconds(response.headers)
@@ -114,11 +118,13 @@ class Wire:
             hint = f"Use the address it points to: {response.headers.get('location', 'none given')}"
             return NotAnAPIError(f"{self.endpoint} sends requests on to another address.", hint=hint, **facts)
         if status == 401:
-            return AuthenticationError(what, hint=self._key_hint(), **facts)
+            gateway = "The gateway's own key was refused by the model's server: tell the people who run it."
+            hint = gateway if words.startswith("litellm.AuthenticationError") else self._key_hint()
+            return AuthenticationError(what, hint=hint, **facts)
         if status == 403:
             hint = f"The key may not use this model; client.models() lists what it may. {self._key_hint()}"
             return PermissionDeniedError(what, hint=hint, **facts)
-        if status in (404, 405):
+        if status in (404, 405) or _NO_SUCH_MODEL.search(words):
             return NotFoundError(what, hint=self._not_found_hint(), **facts)
         if _TOO_LONG.search(words):
             hint = "Three ways out: leave out old thinking, shorten the prompt, or lower max_tokens."
@@ -130,8 +136,9 @@ class Wire:
             body = response.json()
         except ValueError:
             text = response.text.strip()
-            return self._scrub(page_title(text) if text.startswith("<") else text[:200]) or "no reason given"
-        return self._scrub(server_message(body if isinstance(body, Mapping) else {"message": body}))
+            words = page_title(text) if text.startswith("<") else text
+            return self._scrub(words)[:200] or "no reason given"
+        return server_message(body if isinstance(body, Mapping) else {"message": body}, clean=self._scrub)
 
     def _not_found_hint(self) -> str:
         address = self.base_url.rstrip("/")
@@ -152,7 +159,14 @@ class Wire:
 
     def _scrub(self, text: str) -> str:
         key = self.api_key.reveal() if self.api_key else ""
-        return text.replace(key, "<your key>") if key else text
+        if len(key) >= SHORTEST_KEY:  # a placeholder such as "x" or "EMPTY" is no secret, and would garble the text
+            text = text.replace(key, "<your key>")
+        return _PARTS_OF_KEYS.sub(r"\1<your key>", text)
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the server's name for a request, from the header of OpenAI's or of LiteLLM's."""
+    return headers.get("x-request-id") or headers.get("x-litellm-call-id")
 
 
 def name_models(error: NotFoundError, request: Request, names: list[str]) -> NotFoundError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import unescape
 from typing import Any
 
@@ -34,14 +34,14 @@ def error_in(value: Any, event_name: str = "") -> MagistralError | None:
     )
 
 
-def server_message(told: Any) -> str:
-    """Return the words of an error object, cut to a readable length."""
+def server_message(told: Any, *, clean: Callable[[str], str] = str) -> str:
+    """Return the words of an error object, cleaned, and then cut to a readable length."""
     if isinstance(told, Mapping):
         inner = told.get("error")
         if isinstance(inner, Mapping | str) and inner:
-            return server_message(inner)
+            return server_message(inner, clean=clean)
         told = told.get("message") or told.get("detail") or told.get("code") or str(dict(told))
-    text = " ".join(str(told).split())
+    text = clean(" ".join(str(told).split()))
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "…"
 
 
