@@ -50,7 +50,12 @@ def _execute(lesson: Path) -> Any:
             "Running a lesson needs a Jupyter kernel.", hint="pip install nbclient ipykernel"
         ) from error
     notebook = nbformat.read(lesson, as_version=4)
-    runner = NotebookClient(notebook, timeout=LONGEST_CELL, resources={"metadata": {"path": str(lesson.parent)}})
+    runner = NotebookClient(
+        notebook,
+        timeout=LONGEST_CELL,
+        resources={"metadata": {"path": str(lesson.parent)}},
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+    )
     return runner.execute()
 
 
