@@ -41,7 +41,7 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     return True if "not browser" in config.option.markexpr and not find_spec("playwright") else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not longer: while it lives, an event loop runs in the main thread
 def playwright() -> Iterator[Playwright]:
     from playwright.sync_api import sync_playwright
 
@@ -49,7 +49,7 @@ def playwright() -> Iterator[Playwright]:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     if not _CHROMIUM or not Path(_CHROMIUM).exists():
         pytest.fail("Browser tests need Chromium: `apt-get install chromium`, or set $CHROMIUM to one.", pytrace=False)
@@ -58,7 +58,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     with JupyterLab(tmp_path_factory.mktemp("jupyterlab")) as lab:
         yield lab
