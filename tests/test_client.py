@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -245,6 +246,32 @@ def test_settings_say_where_each_value_comes_from(monkeypatch: pytest.MonkeyPatc
     assert settings.sources["model"] == ("magistral-small", "endpoint navigator")
     assert settings.sources["api_key"].source == "$NAVIGATOR_API_KEY"
     assert KEY not in repr(settings)
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_server_that_never_ends_its_body_costs_a_moment(server: FakeServer, colour: str) -> None:
+    server.play(GOOD, end="hold")
+    COLOURS[colour](client_for(server))  # the first request imports the HTTP client
+    began = time.monotonic()
+    reply, _ = COLOURS[colour](client_for(server))
+    assert (reply.answer, reply.complete) == ("4", True)
+    assert time.monotonic() - began < 1
+
+
+def test_connections_are_used_again(server: FakeServer) -> None:
+    server.play(GOOD)
+    with client_for(server) as client:
+        for _ in range(5):
+            client.chat("hi")
+    assert (len(server.requests), server.connections) == (5, 1)
+
+
+async def test_connections_are_used_again_on_an_event_loop(server: FakeServer) -> None:
+    server.play(GOOD)
+    async with client_for(server) as client:
+        for _ in range(5):
+            await client.achat("hi")
+    assert (len(server.requests), server.connections) == (5, 1)
 
 
 def test_a_notice_when_thinking_was_due_and_none_came(server: FakeServer) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import select
+import itertools
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
-from itertools import islice
+import time
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,33 +17,66 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.05
 """How long a body may take to end after its last event, in seconds; after that the connection is closed."""
-GRACE = 0.001
 MOST_PIECES = 16
 
 
-def drain(response: httpx2.Response, body: Iterator[bytes]) -> None:
-    """Read what is left of a body: mostly it is there at once.
+class Watchdog:
+    """Shuts down sockets that are watched for too long, which wakes whoever waits for them.
 
-    If it is not, it may have been read already, or never come: then a watchdog shuts the socket down in time, which
-    wakes a reader that waits for it.
+    One thread serves all, and it lives only while something is watched: starting one for every reply would cost more
+    than the connection that it saves.
     """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._watched: dict[int, tuple[float, socket.socket]] = {}
+        self._awake = False
+
+    @contextmanager
+    def watching(self, connection: socket.socket) -> Generator[None, None, None]:
+        """Give the block at most `patience` seconds, or up to twice that, before its socket is shut down."""
+        number = next(self._numbers)
+        with self._lock:
+            self._watched[number] = (time.monotonic() + self._patience, connection)
+            asleep, self._awake = not self._awake, True
+        if asleep:
+            threading.Thread(target=self._watch, name="magistral-watchdog", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watched.pop(number, None)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(self._patience)
+            now = time.monotonic()
+            with self._lock:
+                for deadline, connection in self._watched.values():
+                    if deadline <= now:
+                        with contextlib.suppress(OSError):
+                            connection.shutdown(socket.SHUT_RDWR)
+                self._awake = bool(self._watched)
+                if not self._awake:
+                    return
+
+
+_watchdog = Watchdog(PATIENCE)
+
+
+def drain(response: httpx2.Response, body: Iterator[bytes]) -> None:
+    """Read what is left of a body; mostly it is there at once."""
     import httpx2
 
     stream = response.extensions.get("network_stream")
     connection = stream.get_extra_info("socket") if stream else None
     if connection is None:
         return
-    watchdog = threading.Timer(PATIENCE, _shut_down, (connection,))
-    watchdog.daemon = True
-    there_at_once = bool(select.select([connection], [], [], GRACE)[0])
-    if not there_at_once:
-        watchdog.start()
-    try:
-        with contextlib.suppress(httpx2.HTTPError):
-            for _ in islice(body, 1 if there_at_once else MOST_PIECES):
-                pass
-    finally:
-        watchdog.cancel()
+    with _watchdog.watching(connection), contextlib.suppress(httpx2.HTTPError):
+        for _ in itertools.islice(body, MOST_PIECES):
+            pass
 
 
 async def adrain(body: AsyncIterator[bytes]) -> None:
@@ -54,8 +88,3 @@ async def adrain(body: AsyncIterator[bytes]) -> None:
             for _ in range(MOST_PIECES):
                 if await anext(body, None) is None:
                     return
-
-
-def _shut_down(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,56 @@
+"""What there is to know about a place that answers questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from magistral_nb.costs import Price
+from magistral_nb.dialects import PLAIN, Dialect
+from magistral_nb.settings import Timeouts
+
+Engine = Literal["http", "llamacpp"]
+
+KEEP_THE_PROMPT = "Was the default system prompt replaced? Use instructions=… to add to it."
+"""The first thing to look at when a Magistral does not think, wherever it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where questions go, and the facts about that place.
+
+    key_env : the environment variable that holds its key; None if there is no such variable.
+    key_needed : whether it answers nobody without a key. A server of your own may have been started with one or not.
+    key_counts : whether a key for it says that you want to ask there. One that opens other doors too does not.
+    revision : which Magistral it serves (2506, 2507, 2509); None to tell from the model id.
+    system : whether the default reasoning prompt belongs to its model.
+    context : the window, in tokens; None if nobody knows, or if whoever starts the server decides.
+    price : USD by the million tokens, or None.
+    hint : what to do when it cannot be reached or knows no such model.
+    label : what readers must know about every reply, such as that its model is a toy.
+    engine : `http` for a server, or an engine in this process.
+    """
+
+    name: str
+    base_url: str = ""
+    key_env: str | None = None
+    key_needed: bool = True
+    key_counts: bool = True
+    model: str | None = None
+    revision: str | None = None
+    system: bool = True
+    dialect: Dialect = PLAIN
+    context: int | None = None
+    price: Price | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    hint: str = ""
+    label: str | None = None
+    engine: Engine = "http"
+    description: str = ""
+
+    @property
+    def chosen_by_key(self) -> bool:
+        """Whether its key alone, found in the environment, is reason enough to ask here."""
+        return self.key_env is not None and self.key_needed and self.key_counts

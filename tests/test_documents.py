@@ -1,0 +1,80 @@
+"""The code in the documents runs: each block as it stands, only the address is that of a server in this process."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magistral_nb import ENDPOINTS, Endpoint
+from magistral_nb.dialects import Dialect
+from tests.fake_server import FakeServer
+from tests.test_dialect_samples import sample
+
+DOCS = Path(__file__).parents[1] / "docs"
+CAMPUS = "https://llm.campus.example/v1"
+ADDING = (DOCS / "adding-a-provider.md").read_text("utf-8")
+TOML_NAMES = {
+    "base_url", "key_env", "model", "revision", "context", "price_prompt", "price_completion", "headers", "hint",
+    "dialect", "description",
+}  # fmt: skip
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def campus(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
+    monkeypatch.setenv("CAMPUS_API_KEY", "sk-campus-1234")
+    monkeypatch.setenv("MAGISTRAL_API_KEY", "sk-magistral-1234")
+    server.play(sample("vllm_reasoning")[0])
+    return server
+
+
+def test_the_python_of_adding_a_provider(campus: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {}
+    for number, block in enumerate(blocks(ADDING, "python"), start=1):
+        exec(compile(block.replace(CAMPUS, campus.base_url), f"block {number}", "exec"), names)
+        assert names["reply"].thinking == "Two and two."
+        assert len(campus.requests) == number
+    assert capsys.readouterr().out == f"4 {(11 * 0.50 + 7 * 1.50) / 1_000_000}\n"
+    keys = [request.headers["authorization"] for request in campus.requests]
+    assert keys == ["Bearer sk-magistral-1234", *["Bearer sk-campus-1234"] * (len(keys) - 1)]
+    plain, row, smaller, chatty = (request.json() for request in campus.requests)
+    assert isinstance(plain["messages"][0]["content"], str)
+    assert isinstance(row["messages"][0]["content"], list)  # vLLM's dialect
+    assert smaller["max_tokens"] < 16_000
+    assert chatty["top_k"] == 0
+
+
+def test_the_toml_of_adding_a_provider() -> None:
+    (text,) = blocks(ADDING, "toml")
+    table = tomllib.loads(text)["endpoints"]["campus"]
+    assert set(table) == TOML_NAMES
+    assert table["dialect"] in ENDPOINTS
+    assert table["base_url"] == CAMPUS
+
+
+def test_every_field_of_an_endpoint_is_explained() -> None:
+    section = ADDING.partition("## The same as a table")[0]
+    explained = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    inner = {"engine", "label", "key_counts", "description"}  # what only our own rows have, or speaks for itself
+    assert explained == {field.name for field in dataclasses.fields(Endpoint)} - inner
+
+
+def test_the_table_of_dialects_is_true() -> None:
+    section = ADDING.partition("## Which dialect?")[2]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    told = {name: line.split(" | ")[1:] for line in lines for name in re.findall(r"`([\w-]+)`", line.split(" | ")[0])}
+    assert set(told) == {name for name, row in ENDPOINTS.items() if row.engine == "http"} - {"navigator"}
+    for name, (goes_back, carries) in told.items():
+        dialect: Dialect = ENDPOINTS[name].dialect
+        words = {"tags": "tags in plain text", "reasoning": "the field `reasoning`", "chunks": "parts"}
+        assert goes_back.startswith(words[dialect.history])
+        assert set(re.findall(r"`(\w+)`", carries)) == set(dialect.extra_body)

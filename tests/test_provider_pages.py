@@ -1,0 +1,124 @@
+"""`docs/providers/` says what the rows say, and quotes our errors word for word.
+
+`MAGISTRAL_UPDATE_DOCS=1 pytest tests/test_provider_pages.py` writes the table's first cells and the quotes anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from magistral_nb import ENDPOINTS, Client, Endpoint, MagistralError
+from magistral_nb.endpoints.hosted import HOSTED
+from tests.fake_server import FakeServer
+from tests.provider_samples import BREAKS, SENDS
+
+PAGES = Path(__file__).parents[1] / "docs" / "providers"
+UPDATE = bool(os.environ.get("MAGISTRAL_UPDATE_DOCS"))  # read before the tests clean the environment
+SERVERS = [name for name, row in ENDPOINTS.items() if row.engine == "http"]
+QUOTES = re.compile(r"(?<=## What its failures look like\n)(.*?```text\n)(.*?)(\n```)", re.DOTALL)
+
+
+def page(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text("utf-8")
+
+
+def facts(row: Endpoint) -> list[str]:
+    """The first cells of a row in the table: page, address, key, model, price, window."""
+    key = f"`{row.key_env}`" if row.key_env else "none"
+    if row.key_env and not row.key_needed:
+        key += ", if it was started with a key"
+    if row.key_needed and not row.key_counts:
+        key += ", when named"
+    price = f"${row.price.prompt:.2f} / ${row.price.completion:.2f}" if row.price else "not known"
+    return [
+        f"[{row.name}]({row.name}.md)",
+        f"`{row.base_url}`" if row.base_url else "in this process",
+        key,
+        f"`{row.model}`" if row.model else "the name of your endpoint",
+        price if row in HOSTED else "yours to run",
+        f"{row.context:,}" if row.context else "not known" if row in HOSTED else "as you start it",
+    ]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_the_table_says_what_the_rows_say() -> None:
+    text = page("index")
+    lines = [line for line in text.splitlines() if re.match(r"\| \[[\w-]+\]\([\w-]+\.md\) \| (`http|in this)", line)]
+    if UPDATE:
+        for line, row in zip(lines, ENDPOINTS.values(), strict=True):
+            text = text.replace(line, f"| {' | '.join([*facts(row), *cells(line)[6:]])} |")
+        (PAGES / "index.md").write_text(text, "utf-8")
+    assert [cells(line)[:6] for line in lines] == [facts(row) for row in ENDPOINTS.values()]
+    for line in lines:
+        arrives, checked = cells(line)[6:]
+        assert arrives
+        assert checked.startswith(("not checked", "yes"))
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_a_page_shows_how_to_ask(name: str) -> None:
+    text = page(name)
+    assert f'Client("{name}"' in text
+    assert f"%%magistral -e {name}" in text
+    assert "## What was checked" in text
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        ast.parse(block)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_page_repeats_the_facts_of_its_row(name: str) -> None:
+    _, address, key, model, price, window = facts(ENDPOINTS[name])
+    for fact in (address, key, model, price, window):
+        assert f"| {fact} |" in page(name)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_page_names_the_samples_that_were_played(name: str) -> None:
+    for sample in (*SENDS[name], *BREAKS[name]):
+        assert f"| `{sample}` |" in page(name)
+
+
+def told(row: Endpoint, *, with_key: bool = True) -> str:
+    """The one line that a notebook shows; … stands for words that are not ours."""
+    client = Client(row, model=None if row.model else "my-endpoint", max_retries=0)
+    with pytest.MonkeyPatch.context() as patch:
+        if with_key and row.key_env:
+            patch.setenv(row.key_env, "sk-a-key-of-yours")
+        with pytest.raises(MagistralError) as caught:
+            client.chat("Is 91 prime?")
+    line = f"{type(caught.value).__name__}: {' '.join(str(caught.value).split())}"
+    line = line.replace(row.base_url, ENDPOINTS[row.name].base_url)
+    return re.sub(r"(reached: ).*?refused\.", r"\1…", line)
+
+
+def failures(row: Endpoint) -> Iterator[str]:
+    """Yield what people read when the key is missing or wrong, the model is unknown, or nobody listens."""
+    if row.key_needed:
+        yield told(row, with_key=False)
+    with FakeServer() as server:
+        here = replace(row, base_url=server.base_url)
+        for status in (401, 404) if row.key_env else (404,):
+            server.play_json({"error": {"message": "…"}}, status=status)
+            yield told(here)
+    yield told(here)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_page_quotes_our_errors_as_they_are(name: str) -> None:
+    lines = "\n\n".join(failures(ENDPOINTS[name]))
+    if UPDATE:
+        text = QUOTES.sub(lambda found: found[1] + lines + found[3], page(name))
+        (PAGES / f"{name}.md").write_text(text, "utf-8")
+    quoted = QUOTES.search(page(name))
+    assert quoted
+    assert quoted[2] == lines
