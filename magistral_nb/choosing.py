@@ -12,6 +12,7 @@ from magistral_nb.errors import ConfigurationError, MissingKeyError, UnknownEndp
 from magistral_nb.settings import Secret
 from magistral_nb.templating import template_text
 from magistral_nb.transports import Transport
+from magistral_nb.transports.addresses import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def choose_endpoint(
         row = endpoint if isinstance(endpoint, Endpoint) else _row(endpoint)
         why = "named by you"
         if base_url is not None:  # a custom address takes no other provider's key
-            row = replace(row, base_url=base_url, key_env="MAGISTRAL_API_KEY")
+            row = replace(row, base_url=base_url, key_env="MAGISTRAL_API_KEY", key_needed=False)
             why += ", at your base_url"
         return Choice(row, why)
     if base_url is not None:
@@ -72,7 +73,7 @@ def find_key(row: Endpoint, api_key: str | Secret | None, *, env: Mapping[str, s
         return None
     if value := env.get(row.key_env):
         return Secret(value, source=f"${row.key_env}")
-    if row.name not in ENDPOINTS or row.key_env == "MAGISTRAL_API_KEY":
+    if not row.key_needed or is_loopback(row.base_url):
         return None
     raise MissingKeyError(
         f"{row.name} needs an API key, and ${row.key_env} is not set.",
@@ -98,7 +99,7 @@ def _row(name: str) -> Endpoint:
 
 
 def _by_key(env: Mapping[str, str]) -> Choice:
-    rows = [row for row in ENDPOINTS.values() if row.key_env and env.get(row.key_env)]
+    rows = [row for row in ENDPOINTS.values() if row.chosen_by_key and env.get(row.key_env or "")]
     if len(rows) == 1:
         return Choice(rows[0], f"${rows[0].key_env} is set")
     if rows:
@@ -107,7 +108,7 @@ def _by_key(env: Mapping[str, str]) -> Choice:
             f"More than one key is set: {names}.",
             hint=f"Say which endpoint you mean, such as Client({rows[0].name!r}) or MAGISTRAL_ENDPOINT.",
         )
-    variables = ", ".join(f"{row.key_env} ({row.name})" for row in ENDPOINTS.values() if row.key_env)
+    variables = ", ".join(f"{row.key_env} ({row.name})" for row in ENDPOINTS.values() if row.chosen_by_key)
     raise ConfigurationError(
         "No endpoint is set up: nothing says where to send the question.",
         hint=(

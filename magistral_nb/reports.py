@@ -44,5 +44,12 @@ def endpoints_report(chosen: str | None = None, env: Mapping[str, str] | None = 
 
 def _row(row: Endpoint, chosen: str | None, env: Mapping[str, str]) -> str:
     mark = "→" if row.name == chosen else " "
-    key = "no key needed" if not row.key_env else f"${row.key_env} {'is set' if env.get(row.key_env) else 'is not set'}"
-    return f"{mark} {row.name:<12} {row.description}; {key}"
+    return f"{mark} {row.name:<18} {row.description}; {_key(row, env)}"
+
+
+def _key(row: Endpoint, env: Mapping[str, str]) -> str:
+    if not row.key_env:
+        return "no key needed"
+    if env.get(row.key_env):
+        return f"${row.key_env} is set"
+    return f"${row.key_env} is not set" + ("" if row.key_needed else ", and may not be needed")

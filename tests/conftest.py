@@ -17,7 +17,7 @@ __all__ = ["network_guard"]
 
 _FAMILIES = ("MAGISTRAL_", "OPENAI_", "JUPYTER_")
 _ENDINGS = ("_API_KEY", "_PROXY")
-_NAMES = ("HF_TOKEN", "SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "FORCE_COLOR")
+_NAMES = ("HF_TOKEN", "LM_API_TOKEN", "SSL_CERT_FILE", "SSL_CERT_DIR", "NO_COLOR", "FORCE_COLOR")
 _HOMES = {
     "HOME": "",
     "XDG_CONFIG_HOME": "config",

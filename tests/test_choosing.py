@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from magistral_nb import ENDPOINTS, Client, ConfigurationError, Endpoint, MissingKeyError, Secret, UnknownEndpointError
@@ -49,6 +51,14 @@ def test_a_missing_key_names_its_variable_and_a_loopback_server_needs_none() -> 
         find_key(ENDPOINTS["navigator"], None, env={})
     assert find_key(choose_endpoint(None, URL, env={}).endpoint, None, env={}) is None
     assert find_key(ENDPOINTS["demo"], None, env={}) is None
+
+
+def test_an_endpoint_of_ones_own_needs_its_key_unless_it_is_on_this_machine() -> None:
+    away = Endpoint("campus", base_url="https://llm.example.edu/v1", key_env="CAMPUS_KEY", model="m")
+    with pytest.raises(MissingKeyError, match="CAMPUS_KEY"):
+        find_key(away, None, env={})
+    assert find_key(replace(away, key_needed=False), None, env={}) is None
+    assert find_key(replace(away, base_url=URL), None, env={}) is None
 
 
 def test_only_the_right_key_is_sent_to_a_custom_address(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:

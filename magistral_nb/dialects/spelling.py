@@ -108,7 +108,7 @@ def _content(message: Message, dialect: Dialect, revision: str | None) -> str | 
     if message.role == "assistant":
         if not message.thinking or dialect.history in ("reasoning", "reasoning_content"):
             return message.text
-        in_chunks = dialect.history == "chunks"
+        in_chunks = dialect.history == "chunks" and revision != "2506"  # which knows no thinking chunks
     else:
         in_chunks = dialect.thought_chunk != "no" and bool(message.thinking)
     has_image = any(isinstance(part, Image) for part in message.parts)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from magistral_nb.settings import Secret
+from magistral_nb.transports.addresses import is_loopback
 from magistral_nb.transports.http_errors import Wire
 
 if TYPE_CHECKING:
@@ -131,17 +130,6 @@ _UNSENT_HEADERS = (
     "OpenAI-Organization", "OpenAI-Project", "X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS",
     "X-Stainless-Arch", "X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async",
 )  # fmt: skip
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether a URL points to this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _verify(verify: bool | str) -> Any:
