@@ -34,7 +34,7 @@ test: $(VENV)/.test ## all tests, those with a real model, a real kernel and a r
 	@$(BIN)/python scripts/server_env.py
 	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -m ""
 
-bench: $(VENV)/.dev ## what the package costs beside a bare HTTP client and OpenAI's, as tables
+bench: $(VENV)/.bench ## what the package costs beside a bare HTTP client and OpenAI's, as tables
 	$(BIN)/python -m benchmarks.bench_import
 	$(BIN)/python -m benchmarks.bench_stream
 
@@ -61,6 +61,11 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml
 $(VENV)/.dev: $(VENV)/.python pyproject.toml
 	@echo "Installing the package and the tools for working on it into $(VENV) (a minute or so) …"
 	@$(PIP) --editable '.[local]' --group dev
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@echo "Installing the clients to compare with into $(VENV) (a minute or so) …"
+	@$(PIP) --editable '.[local]' --group bench
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.python pyproject.toml

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.results import print_table, save
+from benchmarks.results import publish, save, table
 
 STATEMENTS = {"bare python": "pass", "import magistral_nb": "import magistral_nb", "import openai": "import openai"}
 HEAVY = ("openai", "IPython", "anywidget", "jinja2", "httpx2")
@@ -42,9 +42,9 @@ def main() -> None:
     medians = {name: statistics.median(taken) for name, taken in samples.items()}
     bare = medians["bare python"]
     rows = [[name, f"{taken:.0f}", f"{taken - bare:.0f}"] for name, taken in medians.items()]
-    print_table([f"medians of {repeat}", "ms", "ms over bare python"], rows)
     loaded = loaded_by_the_import()
-    print(f"`import magistral_nb` loaded, of {', '.join(HEAVY)}: {', '.join(loaded) or 'none'}\n")
+    told = f"`import magistral_nb` loaded, of {', '.join(HEAVY)}: {', '.join(loaded) or 'none'}."
+    publish("import", f"{table([f'medians of {repeat}', 'ms', 'ms over bare python'], rows)}\n\n{told}")
     save("import", {"median_ms": medians, "samples_ms": samples, "loaded": loaded})
 
 

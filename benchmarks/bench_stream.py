@@ -16,7 +16,7 @@ from collections import defaultdict
 from typing import TypedDict, cast
 
 from benchmarks.contenders import CONTENDERS, FLOOR, UNDERSTANDS_NOTHING, Ask
-from benchmarks.results import print_table, save
+from benchmarks.results import publish, save, table
 from benchmarks.server import running, thinking_and_answer
 
 SHORT = "sim-n8-r0-mreasoning-l0"
@@ -117,9 +117,8 @@ def compare(names: list[str], chunks: int, repeat: int) -> bool:
     medians = {name: median(taken) for name, taken in samples.items()}
     title = f"{chunks} chunks, medians of {repeat}"
     head = [title, "CPU µs a chunk", "x floor", "first token ms", "x floor", "text exact"]
-    print_table(head, [row(name, numbers, medians[FLOOR]) for name, numbers in medians.items()])
-    for name, failure in failures.items():
-        print(f"{name} failed: {failure}")
+    text = table(head, [row(name, numbers, medians[FLOOR]) for name, numbers in medians.items()])
+    publish("stream", "\n".join([text, *(f"{name} failed: {failure}" for name, failure in failures.items())]))
     save("stream", {"chunks": chunks, "median": medians, "samples": samples, "failed": failures})
     return not failures and all(numbers["exact"] is not False for numbers in medians.values())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -111,6 +112,40 @@ def magistral_async(base_url: str, model: str) -> Ask:
     return lambda see: runner.run(converse(see))
 
 
+def chatlas_client(base_url: str, model: str) -> Ask:
+    """Use chatlas, a chat client for notebooks."""
+    import chatlas
+
+    chat = chatlas.ChatOpenAICompletions(base_url=base_url, model=model, api_key="x")
+
+    def ask(see: See) -> None:
+        chat.set_turns([])
+        for piece in chat.stream("Say it.", echo="none", content="all"):
+            thinking = getattr(piece, "thinking", None)
+            see("answer" if thinking is None else "thinking", str(piece) if thinking is None else thinking)
+
+    return ask
+
+
+def litellm_client(base_url: str, model: str) -> Ask:
+    """Use LiteLLM's library."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else its import asks the network
+    import litellm
+
+    def ask(see: See) -> None:
+        question = BODY | {"model": f"openai/{model}", "api_base": base_url, "api_key": "x"}
+        for chunk in litellm.completion(**question):
+            if not chunk.choices:
+                continue
+            delta = chunk.choices[0].delta
+            if thinking := getattr(delta, "reasoning_content", None):
+                see("thinking", thinking)
+            if delta.content:
+                see("answer", delta.content)
+
+    return ask
+
+
 FLOOR = "floor: httpx2 lines"
 UNDERSTANDS_NOTHING = "openai, raw bytes"
 CONTENDERS: dict[str, Callable[[str, str], Ask]] = {
@@ -119,4 +154,6 @@ CONTENDERS: dict[str, Callable[[str, str], Ask]] = {
     "openai": openai_client,
     "magistral_nb": magistral,
     "magistral_nb, async": magistral_async,
+    "chatlas": chatlas_client,
+    "litellm": litellm_client,
 }

@@ -1,8 +1,9 @@
-"""Where the numbers of a run go: a Markdown table on the screen, and benchmarks/results.json."""
+"""Where the numbers of a run go: the screen, docs/performance.md, and benchmarks/results.json."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -13,14 +14,38 @@ from pathlib import Path
 from magistral_nb import __version__
 
 RESULTS = Path(__file__).parent / "results.json"
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+OTHERS = ("chatlas", "litellm")
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a Markdown table, its columns aligned."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, its columns aligned."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    for row in [head, ["-" * width for width in widths], *rows]:
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
-    print()
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in lines
+    )
+
+
+def publish(part: str, text: str) -> None:
+    """Print a part's tables, and put them into the page between its two marks."""
+    print(f"{text}\n")
+    begin, end = f"<!-- {part}: written by make bench -->", f"<!-- end of {part} -->"
+    page = PAGE.read_text("utf-8")
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n{measured_on()}\n\n{text}\n{end}{after}", "utf-8")
+
+
+def measured_on() -> str:
+    """Return a sentence that says when, where and with what the numbers were measured."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("openai", "httpx2", *OTHERS) if _has(name)]
+    where = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"Measured on {time.strftime('%Y-%m-%d')}: {where}; magistral_nb {__version__}, {', '.join(versions)}."
+
+
+def _has(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
 
 
 def save(part: str, numbers: Mapping[str, object]) -> None:

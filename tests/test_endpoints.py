@@ -20,7 +20,7 @@ from magistral_nb import (
 )
 from magistral_nb.choosing import choose_endpoint, find_key
 from magistral_nb.templating import revision_of
-from magistral_nb.transports.http_clients import is_loopback
+from magistral_nb.transports.addresses import is_loopback
 from tests.fake_server import FakeServer
 from tests.provider_samples import HISTORY, SENDS
 from tests.test_dialect_samples import sample
