@@ -89,6 +89,8 @@ def test_navigators_row_works_at_another_address(
     reply, _ = ask(Client("navigator", base_url=proxy.base_url), QUESTION, **thoughtful())
     assert reply.thinking
     assert reply.answer
+    tokens = reply.usage.prompt_tokens + reply.usage.completion_tokens
+    assert reply.usage.cost == pytest.approx(tokens * 0.99 / 1_000_000)  # USD, as NaviGator asks
     assert proxy.calls(litellm_auth.UNKNOWN) == before
 
 
