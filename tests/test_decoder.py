@@ -153,6 +153,7 @@ FIELDS: dict[str, tuple[list[Delta], tuple[str, str]]] = {
         [{"content": [{"type": "audio", "data": "x"}, {"type": "thinking", "thinking": [{"type": "x"}]}, 3, None]}],
         ("", ""),
     ),
+    "a part that is not in a list": ([{"content": {"type": "text", "text": "4"}}], ("", "4")),
     "an emoji cut in two": (
         [{"reasoning": "a\ud83d"}, {"reasoning": "\ude00"}, {"content": "\ud83d"}, {"content": "\ude00 \ud83d!"}],
         ("a😀", "😀 �!"),
@@ -178,6 +179,21 @@ def test_tool_calls_whole_without_index_and_with_arguments_as_an_object() -> Non
     reply = read([{"tool_calls": calls}], finish="tool_calls")
     called = [(call.id, call.name, call.arguments) for call in reply.tool_calls]
     assert called == [("a", "f", '{"x": 1}'), ("b", "g", "")]
+
+
+def test_only_the_first_of_several_choices_is_read_in_any_order() -> None:
+    decoder, reply = Decoder(), Reply()
+    others = [{"index": 1, "delta": {"content": "B"}}, {"index": 0, "delta": {"content": "A"}, "finish_reason": "stop"}]
+    for chunk in ({"choices": others}, {"choices": [{"index": 1, "delta": {"content": "C"}}]}):
+        for event in decoder.feed(chunk):
+            reply.add(event)
+    assert reply.answer == "A"
+
+
+@pytest.mark.parametrize("calls", ["x", [None], [{"index": [1]}], [{"index": 0, "id": None, "function": None}]])
+def test_tool_calls_that_make_no_sense_do_no_harm(calls: object) -> None:
+    reply = read([{"tool_calls": calls}], finish="tool_calls")
+    assert (reply.answer, reply.complete) == ("", True)
 
 
 def test_the_last_usage_counts_wherever_it_stands() -> None:

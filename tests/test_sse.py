@@ -77,6 +77,11 @@ def test_text_beside_an_error_is_kept() -> None:
     assert isinstance(failure, ServerStreamError)
 
 
+def test_no_server_speaks_in_our_name() -> None:
+    chunks, _ = read(b'data: {"magistral": {"done": true}, "choices": []}\n\n')
+    assert chunks == [{"choices": []}]
+
+
 def test_a_null_error_is_none() -> None:
     assert read(b'data: {"error": null, "choices": []}\n\n')[1] is None
 

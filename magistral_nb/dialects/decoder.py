@@ -79,7 +79,7 @@ class Decoder:
         self._thinking = Accounts()
         self._structured = Accounts()
         self._inline = InlineTags(lambda: self._structured.text, opened=opened_thought)
-        self._tool_calls: dict[object, dict[str, str]] = {}
+        self._tool_calls: dict[str, dict[str, str]] = {}
         self._usage: Mapping[str, Any] | None = None
         self._finish: str | None = None
         self._request_id: str | None = None
@@ -96,8 +96,8 @@ class Decoder:
         if isinstance(usage, dict):
             self._usage = usage
         choices = chunk.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        if not isinstance(choice, dict):
+        choice = _first_choice(choices) if isinstance(choices, list) and choices else None
+        if choice is None:
             return []
         self._choices += 1
         finish = choice.get("finish_reason")
@@ -165,8 +165,8 @@ class Decoder:
             text = mend("content", content)
             if text:
                 events += self._inline_events(self._inline.feed(text), at)
-        elif isinstance(content, list):
-            for kind, text in _content_pieces(content):
+        elif isinstance(content, list | dict):
+            for kind, text in _content_pieces(content if isinstance(content, list) else [content]):
                 if kind is Kind.ANSWER:
                     events += self._inline_events(self._inline.feed(text), at)
                 elif text:
@@ -203,7 +203,7 @@ class Decoder:
         for place, piece in enumerate(calls):
             if not isinstance(piece, dict) or len(self._tool_calls) >= _MOST_TOOL_CALLS:
                 continue
-            key = next((piece[name] for name in ("index", "id") if piece.get(name) is not None), place)
+            key = next((str(piece[name]) for name in ("index", "id") if piece.get(name) is not None), str(place))
             call = self._tool_calls.setdefault(key, {"id": "", "name": "", "arguments": ""})
             function = piece.get("function")
             function = function if isinstance(function, dict) else {}
@@ -235,7 +235,17 @@ class Decoder:
         return [("no_answer", f"{text} The server may have taken the answer for thinking: read it there.")]
 
 
+def _first_choice(choices: list[Any]) -> dict[str, Any] | None:
+    """Return the choice with index 0: a server that is asked for one may still send others, in any order."""
+    for choice in choices:
+        if isinstance(choice, dict) and not choice.get("index"):
+            return choice
+    return None
+
+
 def _count(value: object) -> int | None:
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

@@ -144,6 +144,8 @@ class EventReader:
         self._take(value, chunks)
 
     def _take(self, value: Any, chunks: list[Chunk]) -> None:
+        if isinstance(value, dict):
+            value.pop("magistral", None)  # that key is for our own notes; no server may speak in our name
         failure = error_in(value, self._event.decode("ascii", "replace"))
         if isinstance(value, Mapping) and value.get("choices"):
             chunks.append(dict(value))  # text may stand beside the error
