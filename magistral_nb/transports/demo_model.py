@@ -86,7 +86,7 @@ def demo_request_fields() -> dict[str, Any]:
     llama.cpp lets a `response_format` replace the grammar, and refuses a grammar together with `tools`.
     """
     grammar = files("magistral_nb").joinpath("templates/demo.gbnf").read_text("utf-8")
-    return {"grammar": grammar, "min_p": 0.25}
+    return {"grammar": grammar, "min_p": 0.3}
 
 
 def _packaged() -> Path | None:
