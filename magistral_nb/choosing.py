@@ -5,23 +5,35 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from magistral_nb.endpoints import ENDPOINTS, Endpoint, Engine, plain_endpoint
+from magistral_nb.endpoints import Endpoint, Engine, plain_endpoint
 from magistral_nb.errors import ConfigurationError, MissingKeyError, UnknownEndpointError
-from magistral_nb.settings import Secret
+from magistral_nb.settings import Secret, Sourced
+from magistral_nb.settings_files import SiteSettings, load_settings
 from magistral_nb.templating import template_text
 from magistral_nb.transports import Transport
 from magistral_nb.transports.addresses import is_loopback
 
+if TYPE_CHECKING:
+    from magistral_nb.transports.discovery import Found
+
+AUTO = "auto"
+"""The name that stands for a server on this machine, whichever answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An endpoint, and where the choice came from. `env_model` is the model that the environment names for it."""
+    """An endpoint, and where the choice came from.
+
+    env_model : the model that the environment names for it. defaults : what the settings files say for it.
+    """
 
     endpoint: Endpoint
     why: str
     env_model: str | None = None
+    defaults: Mapping[str, Sourced] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +47,37 @@ class Access:
 
 
 def choose_endpoint(
-    endpoint: str | Endpoint | None, base_url: str | None, *, env: Mapping[str, str] | None = None
+    endpoint: str | Endpoint | None,
+    base_url: str | None,
+    *,
+    model: str | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Choice:
-    """Return the endpoint that was named, or the one that the environment points to.
+    """Return the endpoint that was named, or the one that the environment or the settings files point to.
 
+    For "auto", servers on this machine are looked for, which takes less than a second; one with `model` is preferred.
     Raises UnknownEndpointError for a name that is in no table, and ConfigurationError if nothing or too much points
-    to an endpoint. The embedded model is never chosen silently.
+    to an endpoint, or if a settings file is not right. The embedded model is never chosen silently.
     """
     env = os.environ if env is None else env
+    site = load_settings(env)
+    env_model = env.get("MAGISTRAL_MODEL")
     if endpoint is not None:
-        row = endpoint if isinstance(endpoint, Endpoint) else _row(endpoint)
-        why = "named by you"
-        if base_url is not None:  # a custom address takes no other provider's key
-            row = replace(row, base_url=base_url, key_env="MAGISTRAL_API_KEY", key_needed=False)
-            why += ", at your base_url"
-        return Choice(row, why)
+        return _given(endpoint, base_url, site, model)
     if base_url is not None:
-        return Choice(plain_endpoint(base_url), "your base_url", env.get("MAGISTRAL_MODEL"))
+        return Choice(plain_endpoint(base_url), "your base_url", env_model, site.defaults_for(base_url))
     if name := env.get("MAGISTRAL_ENDPOINT"):
-        return Choice(_row(name), "$MAGISTRAL_ENDPOINT", env.get("MAGISTRAL_MODEL"))
+        return _named(name, "$MAGISTRAL_ENDPOINT", site, model, env_model)
     if url := env.get("MAGISTRAL_BASE_URL"):
-        return Choice(plain_endpoint(url), "$MAGISTRAL_BASE_URL", env.get("MAGISTRAL_MODEL"))
-    return _by_key(env)
+        return Choice(plain_endpoint(url), "$MAGISTRAL_BASE_URL", env_model, site.defaults_for(url))
+    if told := site.defaults.get("endpoint"):
+        return _named(told.value, told.source, site, model, env_model)
+    return _by_key(env, site)
+
+
+def find_local(env: Mapping[str, str] | None = None) -> list[Found]:
+    """Return the servers that answer at this machine's usual addresses."""
+    return _look_around(load_settings(env).endpoints)[0]
 
 
 def find_key(row: Endpoint, api_key: str | Secret | None, *, env: Mapping[str, str] | None = None) -> Secret | None:
@@ -87,34 +108,100 @@ def make_transport(row: Endpoint, access: Access) -> Transport:
     return _TRANSPORTS[row.engine](row, access)
 
 
-def _row(name: str) -> Endpoint:
-    if name in ENDPOINTS:
-        return ENDPOINTS[name]
-    close = difflib.get_close_matches(name, ENDPOINTS, n=1)
+def _given(endpoint: str | Endpoint, base_url: str | None, site: SiteSettings, model: str | None) -> Choice:
+    """The endpoint that the caller named, at the caller's address if there is one."""
+    if endpoint == AUTO and base_url is not None:
+        raise ConfigurationError(
+            "'auto' looks for a server by itself, and base_url names one.", hint="Leave out one of the two."
+        )
+    if isinstance(endpoint, Endpoint):
+        choice = Choice(endpoint, "named by you", defaults=site.defaults_for(endpoint.name))
+    else:
+        choice = _named(endpoint, "named by you", site, model)
+    if base_url is None:
+        return choice
+    # A custom address takes no other provider's key.
+    row = replace(choice.endpoint, base_url=base_url, key_env="MAGISTRAL_API_KEY", key_needed=False)
+    return replace(choice, endpoint=row, why=f"{choice.why}, at your base_url")
+
+
+def _named(name: str, why: str, site: SiteSettings, model: str | None, env_model: str | None = None) -> Choice:
+    defaults = site.defaults_for(name)
+    if name != AUTO:
+        return Choice(_row(name, site.endpoints), why, env_model, defaults)
+    wanted = model or env_model or (defaults["model"].value if "model" in defaults else None)
+    row, reason = _local_endpoint(site.endpoints, wanted)
+    return Choice(row, f"auto, {why}: {reason}", env_model, defaults)
+
+
+def _row(name: str, rows: Mapping[str, Endpoint]) -> Endpoint:
+    if name in rows:
+        return rows[name]
+    known = [*rows, AUTO]
+    close = difflib.get_close_matches(name, known, n=1)
     guess = f"Did you mean {close[0]!r}? " if close else ""
     raise UnknownEndpointError(
         f"There is no endpoint named {name!r}.",
-        hint=f"{guess}Known are {', '.join(ENDPOINTS)}; any other server goes by base_url='http://…/v1'.",
+        hint=f"{guess}Known are {', '.join(known)}; any other server goes by base_url='http://…/v1'.",
     )
 
 
-def _by_key(env: Mapping[str, str]) -> Choice:
-    rows = [row for row in ENDPOINTS.values() if row.chosen_by_key and env.get(row.key_env or "")]
-    if len(rows) == 1:
-        return Choice(rows[0], f"${rows[0].key_env} is set")
-    if rows:
-        names = " and ".join(f"${row.key_env} ({row.name})" for row in rows)
+def _local_endpoint(rows: Mapping[str, Endpoint], wanted: str | None) -> tuple[Endpoint, str]:
+    """Return the server on this machine to ask, and why."""
+    from magistral_nb.transports.discovery import describe, pick
+
+    found, addresses = _look_around(rows)
+    best = pick(found, wanted)
+    if best is None:
+        answered = "; ".join(describe(one) for one in found)
+        raise ConfigurationError(
+            f"No server on this machine offers a model{f': found {answered}' if found else ''}.",
+            hint=(
+                f"Looked at {', '.join(addresses) or 'no address'}. Start one, such as with `ollama run magistral`; "
+                "name one that is elsewhere or wants a key by base_url='http://…/v1', api_key=…; "
+                "or ask Client('demo'), which needs no server."
+            ),
+        )
+    url = best.found.base_url
+    row = rows.get(best.found.row_name or "") or plain_endpoint(url)
+    # What the row says of its own model does not hold for another one.
+    revision = row.revision if row.model in (best.model, best.model.partition(":")[0]) else None
+    # It has answered without a key, so it gets none: whoever holds the port would read it.
+    return replace(row, base_url=url, model=best.model, revision=revision, key_env=None, key_needed=False), best.why
+
+
+def _look_around(rows: Mapping[str, Endpoint]) -> tuple[list[Found], list[str]]:
+    """Return the servers that answer on this machine, and the addresses that were tried."""
+    from magistral_nb.transports.discovery import find_servers, places_of
+
+    places = places_of((row.name, url) for row in rows.values() for url in (row.base_url, *row.also_at))
+    return find_servers(places), [f"{place.base_url} ({', '.join(place.row_names)})" for place in places]
+
+
+def _by_key(env: Mapping[str, str], site: SiteSettings) -> Choice:
+    providers = [row for row in site.endpoints.values() if row.chosen_by_key]
+    by_key: dict[str | None, Endpoint] = {}
+    for row in providers:
+        if env.get(row.key_env or ""):
+            by_key.setdefault(row.key_env, row)  # where two rows share a key, the first stands for both
+    chosen = list(by_key.values())
+    if len(chosen) == 1:
+        why = f"${chosen[0].key_env} is set"
+        return Choice(chosen[0], why, env.get("MAGISTRAL_MODEL"), site.defaults_for(None))
+    if chosen:
+        names = " and ".join(f"${row.key_env} ({row.name})" for row in chosen)
         raise ConfigurationError(
             f"More than one key is set: {names}.",
-            hint=f"Say which endpoint you mean, such as Client({rows[0].name!r}) or MAGISTRAL_ENDPOINT.",
+            hint=f"Say which endpoint you mean, such as Client({chosen[0].name!r}) or MAGISTRAL_ENDPOINT.",
         )
-    variables = ", ".join(f"{row.key_env} ({row.name})" for row in ENDPOINTS.values() if row.chosen_by_key)
+    variables = ", ".join(f"{row.key_env} ({row.name})" for row in providers)
     raise ConfigurationError(
         "No endpoint is set up: nothing says where to send the question.",
         hint=(
             "Any of these works: Client('demo') for the small embedded model, with no key and no network; "
-            f"a key in {variables}; Client(base_url='http://127.0.0.1:8000/v1', model='…') for a server of yours; "
-            "or MAGISTRAL_ENDPOINT, MAGISTRAL_BASE_URL in the environment."
+            f"a key in {variables}; Client('auto') for a server that runs on this machine; "
+            "Client(base_url='http://127.0.0.1:8000/v1', model='…') for any other; "
+            "MAGISTRAL_ENDPOINT or MAGISTRAL_BASE_URL in the environment; or a settings file."
         ),
     )
 
@@ -134,7 +221,6 @@ def _http(row: Endpoint, access: Access) -> Transport:
 
 
 def _llamacpp(row: Endpoint, access: Access) -> Transport:
-    from magistral_nb.transports.demo_model import demo_request_fields
     from magistral_nb.transports.llamacpp import LlamaCppModel, LlamaCppTransport
 
     return LlamaCppTransport(
@@ -144,7 +230,6 @@ def _llamacpp(row: Endpoint, access: Access) -> Transport:
             context=row.context or 8192,
             threads=1,
             alias=row.model or row.name,
-            request_fields=demo_request_fields(),
         )
     )
 

@@ -1,4 +1,4 @@
-"""The shell's door: `python -m magistral_nb demo | ask | status`."""
+"""The shell's door: `python -m magistral_nb demo | ask | status | endpoints`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="which endpoint and settings are in force, and why")
     status.add_argument("-e", "--endpoint", help="ask about this endpoint")
     status.set_defaults(run=_status)
+    endpoints = commands.add_parser("endpoints", help="all endpoints, which keys are set, which servers answer")
+    endpoints.set_defaults(run=_endpoints)
     return parser
 
 
@@ -89,5 +91,10 @@ def _status(options: argparse.Namespace) -> int:
         if options.endpoint:
             raise
         print(f"{error.message}\n{error.hint}")  # nothing is set up yet: that is the status
-    print(endpoints_report(options.endpoint))
+    print(endpoints_report(options.endpoint, look_around=False))
+    return 0
+
+
+def _endpoints(options: argparse.Namespace) -> int:
+    print(endpoints_report())
     return 0

@@ -16,7 +16,7 @@ from magistral_nb.errors import ContextLengthError, MagistralError, MissingKeyEr
 from magistral_nb.events import Event
 from magistral_nb.question import CallSettings, Prompt, Question, context_to_retry_with, make_question
 from magistral_nb.replies import Reply
-from magistral_nb.resolving import DEFAULTS, resolve
+from magistral_nb.resolving import LEFT_OUT, given, resolve
 from magistral_nb.settings import Secret, Settings, Timeouts
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
 from magistral_nb.transports import Transport
@@ -27,7 +27,8 @@ class Client:
 
     Parameters
     ----------
-    endpoint : a name in `ENDPOINTS`, an `Endpoint`, or None to take what the environment points to.
+    endpoint : a name in `ENDPOINTS` or in a settings file, an `Endpoint`, "auto" for a server that runs on this
+        machine, or None to take what the environment and the settings files point to.
     model, base_url, api_key, revision : override what the endpoint says. `base_url` alone is a plain
         OpenAI-compatible server.
     system : "default" for the reasoning prompt of the revision, a text to replace it, None for none.
@@ -38,7 +39,8 @@ class Client:
     keep_thinking : whether the thinking of earlier turns is sent again: "none", "last" or "all".
     http_client : an `httpx2` client of your own. verify : False, or a file with your CA's certificates.
 
-    The constructor does no I/O and needs no key: those are looked for at the first live request.
+    What is left out comes from the settings files, if they say it (see `docs/settings.md`). The constructor does no
+    I/O and needs no key: endpoint, files and key are looked for at the first live request, or when `settings` is read.
 
     >>> reply = Client("demo").chat("Is 91 prime?", temperature=0, seed=1)
     >>> print(reply.thinking, reply.answer)
@@ -52,31 +54,30 @@ class Client:
         base_url: str | None = None,
         api_key: str | Secret | None = None,
         revision: str | None = None,
-        system: str | None = "default",
+        system: str | None = LEFT_OUT["system"],
         instructions: str | None = None,
-        temperature: float = DEFAULTS["temperature"],
-        top_p: float = DEFAULTS["top_p"],
+        temperature: float = LEFT_OUT["temperature"],
+        top_p: float = LEFT_OUT["top_p"],
         max_tokens: int | None = None,
         seed: int | None = None,
         stop: str | list[str] | None = None,
         extra_body: Mapping[str, Any] | None = None,
         timeout: float | Timeouts | None = None,
-        max_retries: int = 2,
+        max_retries: int = LEFT_OUT["max_retries"],
         default_headers: Mapping[str, str] | None = None,
         http_client: object | None = None,
         verify: bool | str | None = None,
-        keep_thinking: KeepThinking = "none",
+        keep_thinking: KeepThinking = LEFT_OUT["keep_thinking"],
     ) -> None:
         self._endpoint = endpoint
         self._base_url = base_url
         self._api_key = Secret(api_key) if isinstance(api_key, str) else api_key
         self._access = Access(None, dict(default_headers or {}), http_client, verify)
-        self._own: dict[str, Any] = {
+        self._own = given({
             "model": model, "revision": revision, "system": system, "instructions": instructions,
             "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
-            "tools": None, "extra_body": extra_body, "timeout": timeout, "max_retries": max_retries,
-            "keep_thinking": keep_thinking,
-        }  # fmt: skip
+            "extra_body": extra_body, "timeout": timeout, "max_retries": max_retries, "keep_thinking": keep_thinking,
+        })  # fmt: skip
         self._choice_made: Choice | None = None
         self._transport_made: Transport | None = None
         self._lock = threading.Lock()
@@ -114,6 +115,7 @@ class Client:
 
     async def amodels(self) -> list[str]:
         """Return the ids of the models that the endpoint offers."""
+        await self._choose_off_loop()
         return await self._transport().amodels()
 
     @property
@@ -135,6 +137,15 @@ class Client:
         except MissingKeyError as missing:
             key = f"<not set: {missing.message}>"
         return resolve(self._own, call, choice, key=key)
+
+    def adopt(self, choice: Choice) -> None:
+        """Ask from here on where this choice says, for its reasons and with its defaults.
+
+        Connections and engines are kept as long as the endpoint stays the same.
+        """
+        if self._choice_made and self._choice_made.endpoint != choice.endpoint:
+            self.close()
+        self._choice_made = choice
 
     def close(self) -> None:
         """Let go of connections, and of an engine in this process."""
@@ -170,8 +181,15 @@ class Client:
 
     def _choice(self) -> Choice:
         if self._choice_made is None:
-            self._choice_made = choose_endpoint(self._endpoint, self._base_url)
+            self._choice_made = choose_endpoint(self._endpoint, self._base_url, model=self._own.get("model"))
         return self._choice_made
+
+    async def _choose_off_loop(self) -> None:
+        """Make the choice without holding up the event loop: it reads files, and "auto" asks around."""
+        if self._choice_made is None:
+            import asyncio
+
+            await asyncio.to_thread(self._choice)
 
     def _transport(self) -> Transport:
         with self._lock:
@@ -211,6 +229,7 @@ class Client:
                 raise
 
     async def _aevents(self, prompt: Prompt, settings: CallSettings, reply: Reply) -> AsyncGenerator[Event, None]:
+        await self._choose_off_loop()
         context = None
         while True:
             question = self._question(prompt, settings, reply, context)

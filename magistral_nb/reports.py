@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 
 from magistral_nb._version import __version__
-from magistral_nb.choosing import choose_endpoint
-from magistral_nb.endpoints import ENDPOINTS, Endpoint
+from magistral_nb.choosing import Choice, choose_endpoint, find_local
+from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.settings import Settings
+from magistral_nb.settings_files import load_settings
 
 _SHOWN = ("endpoint", "base_url", "model", "api_key", "temperature", "top_p", "max_tokens", "system", "instructions")
 
@@ -26,25 +27,44 @@ def status_report(settings: Settings) -> str:
     return "\n".join([f"magistral_nb {__version__}", *rows])
 
 
-def endpoints_report(chosen: str | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Return all endpoints, which keys are set, and which would be chosen and why."""
+def endpoints_report(
+    chosen: str | None = None, env: Mapping[str, str] | None = None, *, look_around: bool = True
+) -> str:
+    """Return all endpoints, which keys are set, which servers answer, and which endpoint would be chosen and why.
+
+    `look_around` asks this machine's usual addresses, which takes less than a second.
+    """
     env = os.environ if env is None else env
-    why = ""
-    if chosen is None:
-        try:
-            choice = choose_endpoint(None, None, env=env)
-            chosen, why = choice.endpoint.name, choice.why
-        except ConfigurationError as error:
-            why = error.message
-    else:
-        why = "named by you"
-    rows = [_row(row, chosen, env) for row in ENDPOINTS.values()]
-    return "\n".join([*rows, f"Chosen: {chosen or 'none'}. {why}"])
+    site = load_settings(env)
+    choice: Choice | None = None
+    try:
+        choice = choose_endpoint(chosen, None, env=env)
+        told = f"Chosen: {choice.endpoint.name}. {choice.why}"
+    except ConfigurationError as error:
+        told = f"Chosen: none. {error.message}"
+    name = choice.endpoint.name if choice else None
+    answering = _answering(env, site.endpoints) if look_around else {}
+    lines = [_row(row, name, env, answering.pop(row.name, "")) for row in site.endpoints.values()]
+    lines += [f"  {'':<18} {what}" for what in answering.values()]
+    lines += [f"Settings file: {path}" for path in site.files]
+    return "\n".join([*lines, told])
 
 
-def _row(row: Endpoint, chosen: str | None, env: Mapping[str, str]) -> str:
+def _answering(env: Mapping[str, str], rows: Mapping[str, Endpoint]) -> dict[str, str]:
+    """Return what answers on this machine, by the row's name; by its address, if it is a server of no row."""
+    from magistral_nb.transports.discovery import describe, places_of
+
+    local = places_of((row.name, row.base_url) for row in rows.values())
+    told: dict[str, list[str]] = {name: [] for place in local for name in place.row_names}
+    for found in find_local(env):
+        told.setdefault(found.row_name or found.base_url, []).append(describe(found))
+    return {name: f"answers: {'; '.join(what)}" if what else "does not answer" for name, what in told.items()}
+
+
+def _row(row: Endpoint, chosen: str | None, env: Mapping[str, str], answering: str) -> str:
     mark = "→" if row.name == chosen else " "
-    return f"{mark} {row.name:<18} {row.description}; {_key(row, env)}"
+    facts = [row.description or row.base_url, _key(row, env), answering]
+    return f"{mark} {row.name:<18} {'; '.join(filter(None, facts))}"
 
 
 def _key(row: Endpoint, env: Mapping[str, str]) -> str:

@@ -1,4 +1,7 @@
-"""Which value of a setting wins, and where it came from: the call, the client, the environment, the endpoint, us."""
+"""Which value of a setting wins, and where it came from.
+
+The call's own wins, then the client's argument, the environment, a settings file, the endpoint's row, and ours.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any, Final
 from magistral_nb.choosing import Choice
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.settings import Settings, Sourced
+from magistral_nb.settings_format import LIMITS
 
 DEFAULTS: Final[dict[str, Any]] = {
     "model": None,
@@ -28,43 +32,62 @@ DEFAULTS: Final[dict[str, Any]] = {
 }
 """Our own values; temperature and top_p are those of Magistral Small's model card."""
 
-_LIMITS: Mapping[str, tuple[float, float]] = {
-    "temperature": (0, 2),
-    "top_p": (0, 1),
-    "max_tokens": (1, float("inf")),
-    "max_retries": (0, 100),
-}
+
+class LeftOut:
+    """Stands for an argument that nobody gave, so that a settings file may; it shows the value that is ours."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return repr(DEFAULTS[self._name])
+
+
+LEFT_OUT: Final[Mapping[str, Any]] = {name: LeftOut(name) for name, value in DEFAULTS.items() if value is not None}
+"""What stands in a signature for a setting whose own default is not None."""
+
+
+def given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that somebody gave. None is a value only where our own is another one."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if not isinstance(value, LeftOut) and not (value is None and DEFAULTS[name] is None)
+    }
 
 
 def resolve(own: Mapping[str, Any], call: Mapping[str, Any], choice: Choice, *, key: object = None) -> Settings:
-    """Return the settings of one call: `call` over the client's `own`, over environment, endpoint and defaults.
+    """Return the settings of one call: `call` over the client's `own`, over environment, files, endpoint and ours.
 
     Raises ConfigurationError for a setting that does not exist or a value that cannot be meant.
     """
     _refuse_unknown(call)
     row = choice.endpoint
-    sources = {
-        name: Sourced(call[name], "this call") if name in call else _of_client(name, own[name]) for name in DEFAULTS
-    }
-    if sources["model"].value is None:
-        sources["model"] = (
-            Sourced(choice.env_model, "$MAGISTRAL_MODEL")
-            if choice.env_model
-            else Sourced(row.model, f"endpoint {row.name}" if row.model else "not set")
-        )
+    sources = {name: _sourced(name, own, call, choice) for name in DEFAULTS}
     sources["endpoint"] = Sourced(row.name, choice.why)
     sources["base_url"] = Sourced(row.base_url or None, choice.why)
     sources["api_key"] = Sourced(key, getattr(key, "source", "not needed" if key is None else "not set"))
     if sources["keep_thinking"].value not in ("none", "last", "all"):
         policy = sources["keep_thinking"].value
         raise ConfigurationError(f"keep_thinking is {policy!r}.", hint="It must be 'none', 'last' or 'all'.")
-    for name, (least, most) in _LIMITS.items():
+    for name, (least, most) in LIMITS.items():
         _check_number(name, sources[name].value, least, most)
     return Settings(sources)
 
 
-def _of_client(name: str, value: Any) -> Sourced:
-    return Sourced(value, "default" if value == DEFAULTS[name] else "argument")
+def _sourced(name: str, own: Mapping[str, Any], call: Mapping[str, Any], choice: Choice) -> Sourced:
+    row = choice.endpoint
+    if name in call and not (name == "model" and call[name] is None):
+        return Sourced(call[name], "this call")
+    if name in own:
+        return Sourced(own[name], "argument")
+    if name == "model" and choice.env_model:
+        return Sourced(choice.env_model, "$MAGISTRAL_MODEL")
+    if name in choice.defaults:
+        return choice.defaults[name]
+    if name == "model":
+        return Sourced(row.model, f"endpoint {row.name}" if row.model else "not set")
+    return Sourced(DEFAULTS[name], "default")
 
 
 def _refuse_unknown(call: Mapping[str, Any]) -> None:

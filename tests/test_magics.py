@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -21,14 +22,24 @@ def _shell() -> Any:
     return start_ipython() or InteractiveShell.instance()  # type: ignore[no-untyped-call]  # IPython has no types here
 
 
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+@contextmanager
+def notebook() -> Iterator[Any]:
     """Give an IPython shell with the extension loaded, and take it out again."""
     shell = _shell()
     shell.reset(new_session=True)
+    shell.config.pop("Magistral", None)  # `%config` of an earlier test outlives the extension
     shell.run_line_magic("load_ext", "magistral_nb")
-    yield shell
-    shell.run_line_magic("unload_ext", "magistral_nb")
+    try:
+        yield shell
+    finally:
+        shell.run_line_magic("unload_ext", "magistral_nb")
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    """Give such a shell to a test."""
+    with notebook() as shell:
+        yield shell
 
 
 def run(shell: Any, cell: str) -> tuple[Any, str, str]:
@@ -219,6 +230,7 @@ def test_reports(shell: InteractiveShell, server: FakeServer, monkeypatch: pytes
     _, printed, _ = run(shell, "%magistral status")
     assert "Client('demo')" in printed  # nothing is set up: it says what would work
     monkeypatch.setenv("TOGETHER_API_KEY", KEY)
+    monkeypatch.setattr("magistral_nb.reports.find_local", lambda env: [])  # leave what runs on this machine alone
     _, printed, _ = run(shell, "%magistral endpoints")
     assert "→ together" in printed
     assert "is set" in printed

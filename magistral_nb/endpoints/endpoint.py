@@ -30,6 +30,7 @@ class Endpoint:
     hint : what to do when it cannot be reached or knows no such model.
     label : what readers must know about every reply, such as that its model is a toy.
     engine : `http` for a server, or an engine in this process.
+    also_at : other usual addresses of such a server on this machine; `Client("auto")` looks there too.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Endpoint:
     label: str | None = None
     engine: Engine = "http"
     description: str = ""
+    also_at: tuple[str, ...] = ()
 
     @property
     def chosen_by_key(self) -> bool:

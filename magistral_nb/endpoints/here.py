@@ -47,6 +47,7 @@ HERE = (
         name="llama-server",
         description="llama.cpp's server on this machine",
         base_url="http://127.0.0.1:8080/v1",
+        also_at=("http://127.0.0.1:9931/v1",),  # where newer versions listen: ggml-org/llama.cpp#26508
         key_env="LLAMA_API_KEY",
         key_needed=False,
         model="mistralai/Magistral-Small-2509-GGUF:Q4_K_M",

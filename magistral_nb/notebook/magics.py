@@ -32,9 +32,9 @@ from magistral_nb.settings import Secret
 SUBCOMMANDS = {
     "ask": "ask in one line: %magistral ask [options] What is 2 + 2?",
     "status": "which endpoint and settings are in force, and where each comes from",
-    "endpoints": "all endpoints, which keys are set, and which one would be chosen",
+    "endpoints": "all endpoints, which keys are set, which servers answer, and which one would be chosen",
     "models": "the models that the endpoint offers",
-    "use": "use an endpoint from here on: %magistral use demo",
+    "use": "use an endpoint from here on: %magistral use demo; `use auto` finds a server on this machine",
     "last-error": "the whole story of the last error",
     "-h": "this help",
 }
@@ -148,15 +148,13 @@ class Magistral(Magics):
         if "endpoint" in given or "base_url" in given:  # a place named in the cell is not mixed with a configured one
             configured |= {"endpoint": None, "base_url": None}
         wanted = configured | given
-        choice = choose_endpoint(wanted["endpoint"], wanted["base_url"])
+        choice = choose_endpoint(wanted["endpoint"], wanted["base_url"], model=wanted["model"])
         key = self._key(choice, wanted["key_env"])
         place = (choice.endpoint.name, choice.endpoint.base_url, hash(key.reveal()) if key else None)
         if place not in self._clients:
             self._clients[place] = Client(choice.endpoint, api_key=key)
-        settings = settings_of(Namespace(**wanted))
-        if choice.env_model:
-            settings.setdefault("model", choice.env_model)
-        return self._clients[place], settings
+        self._clients[place].adopt(choice)  # its reasons and its defaults may have changed since the last cell
+        return self._clients[place], settings_of(Namespace(**wanted))
 
     def _key(self, choice: Choice, key_env: str | None) -> Secret | None:
         if key_env is None:
@@ -184,7 +182,7 @@ class Magistral(Magics):
         if rest:
             choose_endpoint(rest, None)  # an unknown name is refused here, not at the next question
             self.endpoint, self.base_url = rest, None
-        self._print_endpoints("")
+        print(endpoints_report(self.endpoint, look_around=False))  # noqa: T201  the command's output
 
     def _print_last_error(self, rest: str) -> None:
         error = self._last_error

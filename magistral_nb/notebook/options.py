@@ -35,7 +35,7 @@ def _flag(*names: str, help: str) -> Option:  # noqa: A002  argparse's own word
 
 
 OPTIONS = (
-    Option(("-e", "--endpoint"), "where to ask: a name from `%%magistral endpoints`"),
+    Option(("-e", "--endpoint"), "where to ask: a name from `%%magistral endpoints`, or auto"),
     Option(("-m", "--model"), "the model's id there"),
     Option(("--base-url",), "the address of any OpenAI-compatible server, often ending in /v1"),
     Option(("--key-env",), "the environment variable that holds the key for that server"),
