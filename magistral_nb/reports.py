@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import re
 from collections.abc import Mapping
 
 from magistral_nb._version import __version__
@@ -12,6 +14,8 @@ from magistral_nb.errors import ConfigurationError
 from magistral_nb.settings import Settings
 from magistral_nb.settings_files import load_settings
 
+SAFE_JUPYTERLAB = (4, 6, 2)
+"""Older ones have CVE-2026-73417, -73415, -73627 and others; see SECURITY.md."""
 _SHOWN = ("endpoint", "base_url", "model", "api_key", "temperature", "top_p", "max_tokens", "system", "instructions")
 
 
@@ -24,7 +28,19 @@ def status_report(settings: Settings) -> str:
             value, source = {"max_tokens": "40,960 or what fits", "api_key": source}.get(name, "none"), "default"
         shown = repr(value) if name in ("system", "instructions") and value not in ("default", "none") else value
         rows.append(f"  {name:<12}  {shown}  ({source})")
-    return "\n".join([f"magistral_nb {__version__}", *rows])
+    return "\n".join([f"magistral_nb {__version__}", *rows, *_advice()])
+
+
+def _advice() -> list[str]:
+    """Warn of an old JupyterLab: notebook content can make it run script or commands, whatever we do."""
+    try:
+        version = importlib.metadata.version("jupyterlab")
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) >= SAFE_JUPYTERLAB:
+        return []
+    wanted = ".".join(map(str, SAFE_JUPYTERLAB))
+    return [f"JupyterLab {version} has known holes: {wanted} or newer is safer (pip install -U jupyterlab)."]
 
 
 def endpoints_report(

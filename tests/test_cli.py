@@ -51,6 +51,15 @@ def test_status_with_nothing_set_up_says_what_would_work(capsys: Output) -> None
     assert main(["status", "-e", "nowhere"]) == 1
 
 
+@pytest.mark.parametrize(("version", "warned"), [("4.5.9", True), ("4.6.2", False), ("4.10.0rc1", False), ("5", False)])
+def test_status_warns_of_an_old_jupyterlab(
+    version: str, warned: bool, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda name: version)
+    assert main(["status", "-e", "demo"]) == 0
+    assert ("JupyterLab" in capsys.readouterr().out) == warned
+
+
 def test_a_mistake_in_the_options_exits_with_2() -> None:
     with pytest.raises(SystemExit) as caught:
         main(["ask"])

@@ -18,6 +18,7 @@ from magistral_nb import (
     ContextLengthError,
     InternalServerError,
     MagistralError,
+    NotAnAPIError,
     NotFoundError,
     Notice,
     QuotaError,
@@ -196,6 +197,17 @@ def test_statuses_become_errors_that_say_what_to_do(server: FakeServer) -> None:
     assert isinstance(failure(server, 502, "<title>Bad gateway</title>"), InternalServerError)
     too_long = {"error": {"message": "This model's maximum context length is 4096 tokens", "type": "x"}}
     assert isinstance(failure(server, 400, too_long), ContextLengthError)
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_redirect_is_not_followed(server: FakeServer, colour: str) -> None:
+    with FakeServer() as elsewhere:
+        elsewhere.play(GOOD)
+        server.play(b"", status=307, headers={"location": f"{elsewhere.base_url}/chat/completions"})
+        with pytest.raises(NotAnAPIError) as caught:
+            COLOURS[colour](client_for(server))
+        assert elsewhere.base_url in caught.value.hint
+        assert elsewhere.requests == []
 
 
 def test_failures_that_may_pass_are_tried_again_before_the_first_word(server: FakeServer) -> None:
