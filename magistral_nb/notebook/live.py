@@ -80,7 +80,8 @@ class NotebookLive:
         thinking, answer = reply.thinking, reply.answer
         views = {}
         if thinking and self._show_thinking:
-            views["thinking"] = live_thinking_html(thinking, reply.thinking_seconds or seconds)
+            took = reply.thinking_seconds or 0.0
+            views["thinking"] = live_thinking_html(thinking, took if answer else seconds, is_over=bool(answer))
         if answer:
             views["answer"] = live_answer_html(answer)
         if not views:

@@ -13,9 +13,13 @@ _END_IN_SIGHT = "display:flex;flex-direction:column-reverse"  # a box so laid ou
 _AS_WRITTEN = "white-space:pre-wrap;overflow-wrap:break-word"
 
 
-def live_thinking_html(text: str, seconds: float, *, tail_characters: int = 4000) -> str:
-    """Return an open box with the end of the thinking so far, as written; `seconds` is how long it has gone on."""
-    heading = "Thinking…" + (f" {facts.duration(seconds, whole=True)}" if seconds >= 1 else "")
+def live_thinking_html(text: str, seconds: float, *, is_over: bool = False, tail_characters: int = 4000) -> str:
+    """Return an open box with the end of the thinking so far, as written.
+
+    `seconds` is how long it has gone on, or took: `is_over` once the answer has begun.
+    """
+    going_on = "Thinking…" + (f" {facts.duration(seconds, whole=True)}" if seconds >= 1 else "")
+    heading = facts.thought({"thinking_seconds": seconds}) if is_over else going_on
     return _reply(
         f'<details class="magistral-thinking" style="margin:0 0 10px" open>'
         f'<summary style="{SUMMARY_LOOK}">{heading}</summary>\n'

@@ -27,7 +27,7 @@ MATH = "`\\(a_1\\)` in code, then \\(a_1 * b_1\\), \\[x^2\\], it costs $5 and $6
 def notebook_with(*sources: str) -> str:
     notebook: Any = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]  # nbformat has no types here
     cell = nbformat.v4.new_code_cell
-    notebook.cells = [cell(source) for source in sources]  # type: ignore[no-untyped-call]
+    notebook.cells = [cell(source) for source in sources]  # type: ignore[no-untyped-call]  # nor here
     # Without a kernel's name JupyterLab asks for one in a dialog, and waits.
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return json.dumps(notebook)
@@ -62,6 +62,7 @@ def test_a_fold_that_the_reader_closed_stays_closed_while_the_answer_streams(les
     thinking.locator("summary").click()
     expect(lesson.get_by_text("word12")).to_be_visible(timeout=10_000)
     assert not thinking.evaluate("node => node.open")
+    expect(thinking.locator("summary")).to_contain_text("Thought")
     lesson.wait_for_function("() => window.done", timeout=30_000)
     (final,) = outputs(lesson, 1)
     assert "word29" in final["data"]["text/html"]

@@ -80,5 +80,5 @@ def test_make_demo_prints_the_replies(tmp_path: Path) -> None:
     assert run.stdout.count("Thought for") == 2
     assert "### Why is the sky blue?" in run.stdout
     assert "jupyterlab" in run.stdout
-    executed = nbformat.read(tmp_path / "build/demo" / LESSON.name, as_version=4)  # type: ignore[no-untyped-call]
+    executed = nbformat.read(tmp_path / "build/demo" / LESSON.name, as_version=4)  # type: ignore[no-untyped-call]  # nor here
     assert len(replies(executed)) == 2
