@@ -221,6 +221,7 @@ def _http(row: Endpoint, access: Access) -> Transport:
 
 
 def _llamacpp(row: Endpoint, access: Access) -> Transport:
+    from magistral_nb.transports.demo_model import demo_request_fields
     from magistral_nb.transports.llamacpp import LlamaCppModel, LlamaCppTransport
 
     return LlamaCppTransport(
@@ -230,6 +231,7 @@ def _llamacpp(row: Endpoint, access: Access) -> Transport:
             context=row.context or 8192,
             threads=1,
             alias=row.model or row.name,
+            request_fields=demo_request_fields(),
         )
     )
 
