@@ -113,10 +113,10 @@ async def test_it_works_inside_a_running_loop_in_both_colours(two: FakeServer, m
     with socket.create_server(("127.0.0.1", 0)) as silent:  # looking takes as long as it may
         rows_for_auto(monkeypatch, vllm=f"http://127.0.0.1:{silent.getsockname()[1]}/v1", ollama=two.base_url)
         beating = asyncio.create_task(heart())
-        async with Client("auto") as client:
-            await client.amodels()
-            assert beats > 10  # the loop went on meanwhile
-            assert (await client.achat("hi")).model == MAGISTRAL
+        for ask in (Client("auto").amodels, lambda: Client("auto").achat("hi")):
+            before = beats
+            await ask()
+            assert beats > before + 10  # the loop went on meanwhile
         beating.cancel()
     assert Client("auto").chat("hi").model == MAGISTRAL
 
@@ -144,6 +144,7 @@ def test_no_proxy_no_key_and_no_redirect(two: FakeServer, server: FakeServer, mo
         assert len(signpost.requests) == 1
         Client("auto").chat("hi")
         assert elsewhere.connections == proxy.connections == 0
+    assert server.requests[0].headers["accept-encoding"] == "identity"  # nothing to unpack
     sent = "".join(str(request.headers) for request in [*server.requests, *two.requests])
     assert "authorization" not in sent.lower()
     assert KEY not in sent
@@ -300,6 +301,30 @@ def test_an_unknown_server_is_a_plain_endpoint_and_a_known_one_has_its_rows_fact
     )
 
 
+def test_a_server_is_also_found_at_its_rows_other_address(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeServer() as gone:
+        pass
+    row = Endpoint("llama-server", gone.base_url, also_at=(server.base_url,))
+    monkeypatch.setattr(settings_files, "ENDPOINTS", MappingProxyType({row.name: row}))
+    lists(server, MAGISTRAL, owned_by="llamacpp")
+    found = choose_endpoint("auto", None).endpoint
+    assert (found.name, found.base_url) == ("llama-server", server.base_url)
+
+
+@pytest.mark.parametrize(
+    ("model", "revision"),
+    [("magistral", "2506"), ("magistral:24b", "2506"), ("hf.co/Magistral-Small-2509", None), ("qwen3:8b", None)],
+)
+def test_what_a_row_says_of_its_model_holds_for_no_other(
+    model: str, revision: str | None, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Endpoint("ollama", server.base_url, model="magistral", revision="2506")
+    monkeypatch.setattr(settings_files, "ENDPOINTS", MappingProxyType({row.name: row}))
+    lists(server, model, owned_by="library")
+    found = choose_endpoint("auto", None).endpoint
+    assert (found.model, found.revision) == (model, revision)
+
+
 def test_a_server_that_wants_a_key_is_told_but_not_chosen(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     rows_for_auto(monkeypatch, llama_server=server.base_url)
     server.play_json({"error": {"message": "no key"}}, path=MODELS, status=401, headers={"server": "llama.cpp"})
@@ -367,7 +392,7 @@ def test_auto_in_a_notebook(two: FakeServer, server: FakeServer) -> None:
 
 
 def test_auto_and_an_address_contradict_each_other() -> None:
-    with pytest.raises(ConfigurationError, match="base_url"):
+    with pytest.raises(ConfigurationError, match="base_url names one"):
         Client("auto", base_url="http://127.0.0.1:9/v1").chat("hi")
 
 

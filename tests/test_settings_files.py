@@ -7,7 +7,9 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -70,13 +72,16 @@ def test_the_users_file_wins_over_the_environments_and_that_over_the_systems(wri
     assert (row.base_url, row.model, row.context) == ("http://x/v1", "m2", 1)
 
 
-def test_a_known_row_changes_only_in_the_fields_that_are_named(write: Write) -> None:
-    write('[endpoints.navigator]\nmodel = "mine"\nprice_prompt = 2\ntimeout_first_event = 5')
-    row, known = load_settings().endpoints["navigator"], ENDPOINTS["navigator"]
+def test_a_known_row_changes_only_in_the_fields_that_are_named(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write('[endpoints.navigator]\nmodel = "mine"\nprice_prompt = 2\ntimeout_first_event = 5\nheaders = {X-Mine = "2"}')
+    known = replace(ENDPOINTS["navigator"], headers={"X-Ours": "1"})
+    monkeypatch.setattr(settings_files, "ENDPOINTS", MappingProxyType({**ENDPOINTS, "navigator": known}))
+    row = load_settings().endpoints["navigator"]
     assert (row.model, row.price, row.timeouts.first_event) == ("mine", Price(2, 0.99), 5)
     for name in ("base_url", "key_env", "context", "hint", "dialect", "description"):
         assert getattr(row, name) == getattr(known, name), name
     assert row.timeouts.between_events == known.timeouts.between_events
+    assert row.headers == {"X-Ours": "1", "X-Mine": "2"}
     assert list(load_settings().endpoints) == list(ENDPOINTS)
 
 
@@ -187,10 +192,14 @@ def test_the_environment_names_an_endpoint_over_the_files(write: Write) -> None:
     assert choose_endpoint(None, None, env={"NAVIGATOR_API_KEY": "x"}).endpoint.name == "demo"
 
 
-def test_a_model_with_no_endpoint_goes_with_the_key_that_is_set(write: Write) -> None:
+def test_a_model_with_no_endpoint_goes_with_the_key_that_is_set(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write('[defaults]\nmodel = "mine"')
     choice = choose_endpoint(None, None, env={"TOGETHER_API_KEY": "x"})
     assert (choice.endpoint.name, choice.defaults["model"]) == ("together", ("mine", str(path)))
+    monkeypatch.setenv("TOGETHER_API_KEY", "x")
+    assert Client().settings.model == "mine"
+    monkeypatch.setenv("MAGISTRAL_MODEL", "of the environment")
+    assert Client().settings.model == "of the environment"
     assert "model" not in choose_endpoint("demo", None, env={}).defaults
 
 
@@ -250,6 +259,8 @@ BAD = {
     "unknown field": (CAMPUS + 'modle = "m"\n', 3, "'model'"),
     "wrong type": ('[defaults]\ntemperature = "hot"\n', 2, "a number from 0 to 2"),
     "a flag is no number": ("[defaults]\nmax_tokens = true\n", 2, "a whole number"),
+    "nor a temperature": ("[defaults]\ntemperature = true\n", 2, "a number from 0 to 2"),
+    "the second of two": (CAMPUS + 'model = "m"\n[endpoints.b]\nbase_url = "http://x/v1"\nmodel = 5\n', 6, "text"),
     "out of range": ("[defaults]\nseed = 1\ntemperature = 3.0\n", 3, "from 0 to 2"),
     "not a number": ("[defaults]\ntop_p = nan\n", 2, "from 0 to 1"),
     "endless": ("[defaults]\ntimeout = inf\n", 2, "seconds"),
@@ -345,20 +356,15 @@ def test_a_file_is_read_once_and_again_after_a_change(write: Write, monkeypatch:
     assert load_settings().defaults == {}
 
 
-def test_nothing_in_the_notebooks_folder_is_ever_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: FakeServer
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_nothing_in_the_notebooks_folder_is_ever_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("settings.toml", "magistral_nb/settings.toml", ".config/magistral_nb/settings.toml"):
         place = tmp_path / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text("this is read")
-    for variable, value in (("XDG_CONFIG_HOME", "."), ("HOME", "."), ("XDG_CONFIG_HOME", ".config"), ("HOME", "")):
-        monkeypatch.setenv(variable, value)
-        assert load_settings().files == []
-        assert all(
-            path.is_absolute() and not path.is_relative_to(tmp_path / ".config") for path in settings_paths()[:1]
-        )
+    assert load_settings().files == []
+    relative = Path(".config/magistral_nb")  # what platformdirs 4.2 says where there is no home
+    monkeypatch.setattr("platformdirs.user_config_path", lambda *_, **__: relative)
+    assert load_settings().files == []
     with pytest.raises(ConfigurationError, match="absolute"):
         load_settings({"MAGISTRAL_SETTINGS": "settings.toml"})
 
