@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,6 +59,13 @@ class LlamaServer:
 @pytest.fixture(scope="session")
 def llama_server() -> Iterator[LlamaServer]:
     """Give the server. Without model or engine this fails with the command that installs them."""
+    with serving(TEMPLATE) as server:
+        yield server
+
+
+@contextmanager
+def serving(template: str) -> Iterator[LlamaServer]:
+    """Run a server with a chat template until the block ends."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait must not spin on a busy machine
     path = demo_model.locate()
     try:
@@ -71,7 +79,7 @@ def llama_server() -> Iterator[LlamaServer]:
     parameters.hostnames, parameters.port, parameters.api_keys = ["127.0.0.1"], 0, [KEY]
     parameters.n_gpu_layers, parameters.cache_ram_mib = 0, 0
     parameters.offline, parameters.ui, parameters.verbosity = True, False, -1
-    parameters.chat_template = TEMPLATE
+    parameters.chat_template = template
     server = xllamacpp.Server(parameters)
     _wait_for_its_queue(server.listening_address)
     yield LlamaServer(f"{server.listening_address}/v1")
