@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from magistral_nb._version import __version__
 
 if TYPE_CHECKING:
+    from magistral_nb.chat_format import Prompt as Prompt
     from magistral_nb.client import Client as Client
     from magistral_nb.endpoints import ENDPOINTS as ENDPOINTS
     from magistral_nb.endpoints import Endpoint as Endpoint
@@ -59,8 +60,10 @@ if TYPE_CHECKING:
     from magistral_nb.replies import Reply as Reply
     from magistral_nb.settings import Secret as Secret
     from magistral_nb.settings import Timeouts as Timeouts
+    from magistral_nb.tokens import TokenCount as TokenCount
 
 _HOMES = {
+    "chat_format": ["Prompt"],
     "client": ["Client"],
     "endpoints": ["ENDPOINTS", "Endpoint"],
     "errors": [
@@ -77,6 +80,7 @@ _HOMES = {
     "messages": ["Message", "assistant", "system", "tool", "user"],
     "replies": ["Reply"],
     "settings": ["Secret", "Timeouts"],
+    "tokens": ["TokenCount"],
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

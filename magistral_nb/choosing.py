@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 """The name that stands for a server on this machine, whichever answers."""
+NOWHERE = Endpoint(name="no endpoint", key_needed=False, description="no place at all, only the chat format")
+"""Where a prompt is looked at while nothing says where it would be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,27 @@ def choose_endpoint(
     if told := site.defaults.get("endpoint"):
         return _named(told.value, told.source, site, model, env_model)
     return _by_key(env, site)
+
+
+def choose_to_look(
+    endpoint: str | Endpoint | None,
+    base_url: str | None,
+    *,
+    model: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Choice:
+    """Return the endpoint for a prompt that is only looked at: as `choose_endpoint` does, but nobody is asked.
+
+    Where that would look around for servers, or would find nothing that points to an endpoint, it is `NOWHERE`.
+    """
+    env = os.environ if env is None else env
+    site = load_settings(env)
+    told = site.defaults.get("endpoint")
+    pointed = endpoint or base_url or env.get("MAGISTRAL_ENDPOINT") or env.get("MAGISTRAL_BASE_URL")
+    pointed = pointed or (told.value if told else None)
+    if pointed == AUTO or (pointed is None and len(_rows_by_key(env, site)) != 1):
+        return Choice(NOWHERE, "nothing was asked", env.get("MAGISTRAL_MODEL"), site.defaults_for(None))
+    return choose_endpoint(endpoint, base_url, model=model, env=env)
 
 
 def find_local(env: Mapping[str, str] | None = None) -> list[Found]:
@@ -179,12 +202,7 @@ def _look_around(rows: Mapping[str, Endpoint]) -> tuple[list[Found], list[str]]:
 
 
 def _by_key(env: Mapping[str, str], site: SiteSettings) -> Choice:
-    providers = [row for row in site.endpoints.values() if row.chosen_by_key]
-    by_key: dict[str | None, Endpoint] = {}
-    for row in providers:
-        if env.get(row.key_env or ""):
-            by_key.setdefault(row.key_env, row)  # where two rows share a key, the first stands for both
-    chosen = list(by_key.values())
+    chosen = _rows_by_key(env, site)
     if len(chosen) == 1:
         why = f"${chosen[0].key_env} is set"
         return Choice(chosen[0], why, env.get("MAGISTRAL_MODEL"), site.defaults_for(None))
@@ -194,7 +212,7 @@ def _by_key(env: Mapping[str, str], site: SiteSettings) -> Choice:
             f"More than one key is set: {names}.",
             hint=f"Say which endpoint you mean, such as Client({chosen[0].name!r}) or MAGISTRAL_ENDPOINT.",
         )
-    variables = ", ".join(f"{row.key_env} ({row.name})" for row in providers)
+    variables = ", ".join(f"{row.key_env} ({row.name})" for row in site.endpoints.values() if row.chosen_by_key)
     raise ConfigurationError(
         "No endpoint is set up: nothing says where to send the question.",
         hint=(
@@ -204,6 +222,15 @@ def _by_key(env: Mapping[str, str], site: SiteSettings) -> Choice:
             "MAGISTRAL_ENDPOINT or MAGISTRAL_BASE_URL in the environment; or a settings file."
         ),
     )
+
+
+def _rows_by_key(env: Mapping[str, str], site: SiteSettings) -> list[Endpoint]:
+    """Return the providers whose key is set, one for each key; where two rows share one, the first stands for both."""
+    by_key: dict[str | None, Endpoint] = {}
+    for row in site.endpoints.values():
+        if row.chosen_by_key and env.get(row.key_env or ""):
+            by_key.setdefault(row.key_env, row)
+    return list(by_key.values())
 
 
 def _http(row: Endpoint, access: Access) -> Transport:

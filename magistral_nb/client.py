@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, closing
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from magistral_nb.choosing import Access, Choice, choose_endpoint, find_key, make_transport
+from magistral_nb.asked import Asked
+from magistral_nb.chat_format import Prompt
+from magistral_nb.choosing import Access, Choice, choose_endpoint, choose_to_look, find_key, make_transport
 from magistral_nb.dialects import KeepThinking
 from magistral_nb.endpoints import Endpoint
-from magistral_nb.errors import ContextLengthError, MagistralError, MissingKeyError
+from magistral_nb.errors import MissingKeyError
 from magistral_nb.events import Event
-from magistral_nb.question import CallSettings, Prompt, Question, context_to_retry_with, make_question
+from magistral_nb.exchange import Exchange
+from magistral_nb.previewing import preview
+from magistral_nb.question import CallSettings, Question, make_question
 from magistral_nb.replies import Reply
 from magistral_nb.resolving import LEFT_OUT, given, resolve
 from magistral_nb.settings import Secret, Settings, Timeouts
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
+from magistral_nb.tokens import TokenCount, TokenCounter, local_counter
 from magistral_nb.transports import Transport
 
 
@@ -37,6 +43,7 @@ class Client:
         tokens or what fits.
     timeout : seconds, or a `Timeouts`. max_retries : tries after the first, before the first word only.
     keep_thinking : whether the thinking of earlier turns is sent again: "none", "last" or "all".
+    tokenizer : a `tekken.json`, a `tokenizer.json`, or a model's folder on this machine: then tokens are counted.
     http_client : an `httpx2` client of your own. verify : False, or a file with your CA's certificates.
 
     What is left out comes from the settings files, if they say it (see `docs/settings.md`). The constructor does no
@@ -68,6 +75,7 @@ class Client:
         http_client: object | None = None,
         verify: bool | str | None = None,
         keep_thinking: KeepThinking = LEFT_OUT["keep_thinking"],
+        tokenizer: str | Path | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._base_url = base_url
@@ -77,12 +85,13 @@ class Client:
             "model": model, "revision": revision, "system": system, "instructions": instructions,
             "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
             "extra_body": extra_body, "timeout": timeout, "max_retries": max_retries, "keep_thinking": keep_thinking,
+            "tokenizer": tokenizer,
         })  # fmt: skip
         self._choice_made: Choice | None = None
         self._transport_made: Transport | None = None
         self._lock = threading.Lock()
 
-    def chat(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> Reply:
+    def chat(self, prompt: Asked, **settings: Unpack[CallSettings]) -> Reply:
         """Ask, and return the whole reply.
 
         It streams under the hood, so that an error's `.partial` holds what had arrived. Raises MagistralError.
@@ -92,22 +101,49 @@ class Client:
                 pass
         return stream.reply
 
-    def stream(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> ReplyStream:
+    def stream(self, prompt: Asked, **settings: Unpack[CallSettings]) -> ReplyStream:
         """Ask, and return the events as they arrive. The request is sent at the first event."""
         reply = Reply()
-        return ReplyStream(self._events(prompt, settings, reply), reply)
+        return ReplyStream(self._exchange(prompt, settings, reply).events(), reply)
 
-    async def achat(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> Reply:
+    async def achat(self, prompt: Asked, **settings: Unpack[CallSettings]) -> Reply:
         """Ask on the running event loop, and return the whole reply."""
         async with self.astream(prompt, **settings) as stream:
             async for _ in stream:
                 pass
         return stream.reply
 
-    def astream(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> AsyncReplyStream:
+    def astream(self, prompt: Asked, **settings: Unpack[CallSettings]) -> AsyncReplyStream:
         """Ask on the running event loop, and return the events as they arrive."""
         reply = Reply()
         return AsyncReplyStream(self._aevents(prompt, settings, reply), reply)
+
+    def preview(self, prompt: Asked, **settings: Unpack[CallSettings]) -> Prompt:
+        """Return exactly what the model would see, part by part, with its tokens counted. Nothing is sent.
+
+        It needs no key, no model and no endpoint. The count is exact with `tokenizer`, or where a model in this
+        process is loaded already; else it is an estimate, and says so. Raises TemplateError for a conversation that
+        the chat format refuses.
+
+        >>> print(Client("navigator").preview("Is 91 prime?").text)
+        """
+        choice = self._choice_made or choose_to_look(self._endpoint, self._base_url, model=self._own.get("model"))
+        settled = resolve(self._own, settings, choice)
+        transport = self._transport_made
+        if settled.tokenizer or not transport or not transport.counts_at_once():
+            return preview(prompt, settled, choice.endpoint, local_counter(settled.tokenizer))
+        return preview(prompt, settled, choice.endpoint, _asking(transport, str(settled.model)))
+
+    def count_tokens(self, prompt: Asked, **settings: Unpack[CallSettings]) -> TokenCount:
+        """Return how many tokens the prompt of a question has, by the model's own tokenizer.
+
+        That is the `tokenizer` on this machine if one is given; else the server, or the model in this process, is
+        asked. Raises ConfigurationError if the server does not tell.
+        """
+        settled = resolve(self._own, settings, self._choice())
+        own = local_counter(settled.tokenizer) if settled.tokenizer else None
+        counter = own or _asking(self._transport(), str(settled.model))
+        return preview(prompt, settled, self.endpoint, counter).tokens
 
     def models(self) -> list[str]:
         """Return the ids of the models that the endpoint offers."""
@@ -199,66 +235,21 @@ class Client:
                 self._transport_made = make_transport(row, access)
             return self._transport_made
 
-    def _question(self, prompt: Prompt, settings: CallSettings, reply: Reply, context: int | None) -> Question:
-        choice = self._choice()
-        return make_question(
-            prompt, resolve(self._own, settings, choice), choice.endpoint, reply=reply, known_context=context
-        )
+    def _exchange(self, asked: Asked, settings: CallSettings, reply: Reply) -> Exchange:
+        def question(context: int | None) -> Question:
+            choice = self._choice()
+            resolved = resolve(self._own, settings, choice)
+            return make_question(asked, resolved, choice.endpoint, reply=reply, known_context=context)
 
-    def _events(self, prompt: Prompt, settings: CallSettings, reply: Reply) -> Generator[Event, None, None]:
-        context = None
-        while True:
-            question = self._question(prompt, settings, reply, context)
-            try:
-                transport = self._transport()
-                if context is None:
-                    yield from question.take([question.started])
-                with closing(transport.stream(question.request)) as chunks:
-                    for chunk in chunks:
-                        yield from question.take(question.decoder.feed(chunk))
-                yield from question.take(question.decoder.flush())
-                yield from question.take(question.decoder.close())
-                return
-            except MagistralError as error:
-                context = self._context_to_retry_with(error, question, context)
-                if context is None:
-                    yield from question.fail(error)
-                    raise
-            except BaseException:
-                question.interrupt()
-                raise
+        return Exchange(question, self._transport)
 
-    async def _aevents(self, prompt: Prompt, settings: CallSettings, reply: Reply) -> AsyncGenerator[Event, None]:
+    async def _aevents(self, asked: Asked, settings: CallSettings, reply: Reply) -> AsyncGenerator[Event, None]:
         await self._choose_off_loop()
-        context = None
-        while True:
-            question = self._question(prompt, settings, reply, context)
-            try:
-                transport = self._transport()
-                if context is None:
-                    for event in question.take([question.started]):
-                        yield event
-                async with aclosing(transport.astream(question.request)) as chunks:
-                    async for chunk in chunks:
-                        for event in question.take(question.decoder.feed(chunk)):
-                            yield event
-                for event in question.take(question.decoder.flush()):
-                    yield event
-                for event in question.take(question.decoder.close()):
-                    yield event
-                return
-            except MagistralError as error:
-                context = self._context_to_retry_with(error, question, context)
-                if context is None:
-                    for event in question.fail(error):
-                        yield event
-                    raise
-            except BaseException:
-                question.interrupt()
-                raise
+        async with aclosing(self._exchange(asked, settings, reply).aevents()) as events:
+            async for event in events:
+                yield event
 
-    def _context_to_retry_with(self, error: MagistralError, question: Question, tried: int | None) -> int | None:
-        """A window that nobody knew, and that the server has now named, is tried once."""
-        if tried is None and isinstance(error, ContextLengthError):
-            return context_to_retry_with(error, question, self.endpoint)
-        return None
+
+def _asking(transport: Transport, model: str) -> TokenCounter:
+    by = "counted by the model's own tokenizer"
+    return TokenCounter(lambda text: transport.count_tokens(text, model), by, exact=True)

@@ -24,9 +24,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """A part of a message that is thinking: the model's own, or the example in a system prompt."""
+    """A part of a message that is thinking: the model's own, or the example in a system prompt.
+
+    One that is not `closed` was cut off: the model goes on thinking where it ends.
+    """
 
     text: str
+    closed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,8 @@ def _part(piece: object) -> Part:
         if kind == "text":
             return Text(str(piece.get("text") or ""))
         if kind == "thinking":
-            return Thought("".join(part.text for part in _parts(piece.get("thinking")) if isinstance(part, Text)))
+            thinking = "".join(part.text for part in _parts(piece.get("thinking")) if isinstance(part, Text))
+            return Thought(thinking, closed=piece.get("closed") is not False)
         if kind == "image_url":
             image = piece.get("image_url")
             return Image(str(image.get("url") if isinstance(image, Mapping) else image))

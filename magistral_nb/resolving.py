@@ -29,6 +29,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "timeout": None,
     "max_retries": 2,
     "keep_thinking": "none",
+    "tokenizer": None,
 }
 """Our own values; temperature and top_p are those of Magistral Small's model card."""
 

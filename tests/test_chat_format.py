@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from magistral_nb.chat_format import PROMPT_MIME, Dropped, Prompt, TokenCount
+from magistral_nb.chat_format import PROMPT_MIME, Dropped, Prompt
 from magistral_nb.errors import TemplateError
 from magistral_nb.events import ToolCall
 from magistral_nb.messages import Message, assistant, system, tool, user
 from magistral_nb.templating import default_system
+from magistral_nb.tokens import TokenCount, TokenCounter
 from tests.chat_conversations import CALL, CALLING, PICTURE, PIXEL, RESULT, THOUGHT, WEATHER, Json
 from tests.chat_conversations import QUESTION as U
 from tests.chat_conversations import REPLY as A
@@ -186,7 +187,7 @@ def test_tokens_are_an_estimate_until_a_tokenizer_counts() -> None:
     prompt = Prompt.render([U | {"content": "four words are here"}])
     assert prompt.tokens == TokenCount(9, exact=False)
     assert str(prompt.tokens) == "about 9 tokens"
-    counted = prompt.counted(lambda text: len(text.split()), exact=True)
+    counted = prompt.counted(TokenCounter(lambda text: len(text.split()), by="counting words", exact=True))
     assert counted.tokens == TokenCount(7, exact=True)
     assert [piece.tokens for piece in counted.pieces] == [1, 1, 4, 1]
     assert str(TokenCount(1, exact=True)) == "1 token"
@@ -195,7 +196,7 @@ def test_tokens_are_an_estimate_until_a_tokenizer_counts() -> None:
 def test_a_picture_counts_and_keeps_the_count_an_estimate() -> None:
     prompt = Prompt.render([U | {"content": [PICTURE, {"type": "image_url", "image_url": "https://x.org/cat.png"}]}])
     assert [piece.tokens for piece in prompt.pieces if piece.text == "[IMG]"] == [1, 3079]
-    assert not prompt.counted(len, exact=True).tokens.exact
+    assert not prompt.counted(TokenCounter(len, by="", exact=True)).tokens.exact
 
 
 @pytest.mark.parametrize(("revision", "sees"), [("2506", False), ("2507", False), ("2509", True)])
@@ -214,7 +215,11 @@ def test_it_is_json_html_and_text() -> None:
     assert json.loads(json.dumps(data)) == data
     assert data["template"] == "2509"
     assert data["text"] == prompt.text
-    assert data["tokens"] == {"total": prompt.tokens.total, "exact": False}
+    assert data["tokens"] == {
+        "total": prompt.tokens.total,
+        "exact": False,
+        "by": "estimated from the length of the text",
+    }
     assert sum(part["tokens"] for part in data["parts"]) == prompt.tokens.total
     bundle = prompt._repr_mimebundle_()
     assert bundle[PROMPT_MIME] == data
@@ -223,7 +228,7 @@ def test_it_is_json_html_and_text() -> None:
 
 
 def test_what_was_dropped_is_in_the_data() -> None:
-    dropped = (Dropped(2, "a long thought"),)
+    dropped = (Dropped(2, "a long thought", 5),)
     prompt = Prompt.render([U, A, U])
     data = Prompt(prompt.revision, prompt.pieces, prompt.messages, dropped=dropped).to_dict()
     assert data["dropped"] == [{"message": 2, "text": "a long thought", "tokens": 5}]

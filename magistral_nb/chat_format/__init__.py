@@ -7,7 +7,7 @@ Python puts a conversation in order and refuses (`reading`, `order`, `normalisin
 from __future__ import annotations
 
 from magistral_nb.chat_format.formats import FORMATS
-from magistral_nb.chat_format.parts import Dropped, PromptPart, TokenCount
+from magistral_nb.chat_format.parts import Dropped, PromptPart
 from magistral_nb.chat_format.prompt import PROMPT_MIME, Prompt
 
-__all__ = ["FORMATS", "PROMPT_MIME", "Dropped", "Prompt", "PromptPart", "TokenCount"]
+__all__ = ["FORMATS", "PROMPT_MIME", "Dropped", "Prompt", "PromptPart"]

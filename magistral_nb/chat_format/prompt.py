@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from magistral_nb.chat_format.formats import check_functions, format_of
 from magistral_nb.chat_format.functions import read_tools
-from magistral_nb.chat_format.parts import Dropped, Kind, PromptPart, TokenCount, estimated_tokens
+from magistral_nb.chat_format.parts import Dropped, Kind, PromptPart
 from magistral_nb.chat_format.pictures import picture_tokens
 from magistral_nb.chat_format.reading import read_turns
 from magistral_nb.chat_format.spelling import spell
@@ -17,6 +17,7 @@ from magistral_nb.chat_format.turns import Turn
 from magistral_nb.messages import Image, Message
 from magistral_nb.rendering.prompt import prompt_html, prompt_text
 from magistral_nb.templating import NEWEST_COMMON
+from magistral_nb.tokens import CHARACTERS, TokenCount, TokenCounter
 
 PROMPT_MIME = "application/vnd.magistral.prompt.v1+json"
 """The type under which `Prompt.to_dict()` is stored in a notebook."""
@@ -30,7 +31,7 @@ class Prompt:
     revision : the chat format: 2506, 2507, 2509 or demo.
     pieces : control tokens and texts, in order, with whose they are and how many tokens they take.
     messages, tools, continue_final : what it was made of, as given.
-    exact : whether the model's own tokenizer counted the tokens.
+    exact : whether the model's own tokenizer counted the tokens. counted_by : who did, in words.
     context : the model's window in tokens, or None if nobody knows.
     system, why : which system prompt it holds, and why this one and this format.
     dropped : thinking of earlier replies that is left out.
@@ -49,6 +50,7 @@ class Prompt:
     tools: tuple[Mapping[str, Any], ...] = ()
     continue_final: bool = False
     exact: bool = False
+    counted_by: str = CHARACTERS.by
     context: int | None = None
     system: str = ""
     why: str = ""
@@ -67,10 +69,27 @@ class Prompt:
         """Return the prompt that a conversation makes; no system prompt is added.
 
         `continue_final` leaves the last message, a reply, open, so that the model goes on with it. Raises
-        TemplateError, which names the message and the rule, for a conversation that the format refuses.
+        TemplateError, which names the message and the rule, for a conversation that the format refuses; messages are
+        counted from 1.
+        """
+        return cls.of(messages, revision=revision, tools=tools, continue_final=continue_final)
+
+    @classmethod
+    def of(
+        cls,
+        messages: Sequence[Message | Mapping[str, Any]],
+        *,
+        revision: str,
+        tools: Sequence[Mapping[str, Any]] | None,
+        continue_final: bool,
+        added: int = 0,
+    ) -> Prompt:
+        """Do the same for a conversation with `added` messages in front that its author did not write.
+
+        Errors count the messages from the first one of the author's own.
         """
         format_ = format_of(revision)
-        turns = read_turns(messages)
+        turns = read_turns(messages, first=1 - added)
         continue_final = continue_final or turns[-1].continued
         settled = format_.settle(turns, continue_final=continue_final)
         definitions = read_tools(tools)
@@ -101,19 +120,28 @@ class Prompt:
     @property
     def tokens(self) -> TokenCount:
         """How many tokens the prompt takes; an estimate until a tokenizer has counted (see `counted`)."""
-        return TokenCount(sum(piece.tokens for piece in self.pieces), self.exact)
+        return TokenCount(sum(piece.tokens for piece in self.pieces), self.exact, self.counted_by)
 
-    def counted(self, count: Callable[[str], int], *, exact: bool) -> Prompt:
-        """Return the prompt with its texts counted by a tokenizer: `count` returns how many tokens a text has.
+    def counted(self, counter: TokenCounter) -> Prompt:
+        """Return the prompt with its texts counted by a tokenizer. A control token of the format is one token.
 
-        It must take control tokens in a text for text, and add none. A control token of the format is one; pictures
-        stay an estimate, and so does a prompt that holds one.
+        Pictures stay an estimate, and so does a prompt that holds one. A tokenizer that lacks a control token of the
+        format belongs to another model: then the count is an estimate too, and a notice says so.
         """
         pieces = tuple(
-            replace(piece, tokens=count(piece.text)) if piece.kind == "text" else piece for piece in self.pieces
+            replace(piece, tokens=counter.count(piece.text)) if piece.kind == "text" else piece for piece in self.pieces
         )
-        sees_pictures = any(piece.kind == "control" and piece.text == PICTURE for piece in pieces)
-        return replace(self, pieces=pieces, exact=exact and not sees_pictures)
+        controls = {piece.text for piece in pieces if piece.kind == "control"}
+        lacking = sorted(controls - counter.controls) if counter.exact and counter.controls is not None else []
+        foreign = f"The tokenizer is another model's: it does not know {', '.join(lacking)}. So the count is a guess."
+        return replace(
+            self,
+            pieces=pieces,
+            exact=counter.exact and not lacking and PICTURE not in controls,
+            counted_by=counter.by,
+            dropped=tuple(replace(thought, tokens=counter.count(thought.text)) for thought in self.dropped),
+            notices=(*self.notices, foreign) if lacking else self.notices,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the prompt as plain JSON data, for a file, a page or a test."""
@@ -124,13 +152,12 @@ class Prompt:
                 {"kind": piece.kind, "text": piece.text, "role": piece.role, "tokens": piece.tokens}
                 for piece in self.pieces
             ],
-            "tokens": {"total": self.tokens.total, "exact": self.exact},
+            "tokens": {"total": self.tokens.total, "exact": self.exact, "by": self.counted_by},
             "context": self.context,
             "system": self.system,
             "why": self.why,
             "dropped": [
-                {"message": thought.message, "text": thought.text, "tokens": estimated_tokens(thought.text)}
-                for thought in self.dropped
+                {"message": thought.message, "text": thought.text, "tokens": thought.tokens} for thought in self.dropped
             ],
             "notices": list(self.notices),
         }

@@ -34,15 +34,18 @@ _MAY_HOLD: dict[Role, tuple[str, ...]] = {
 }
 
 
-def read_turns(messages: Sequence[Message | Mapping[str, Any]]) -> list[Turn]:
-    """Return the turns of a conversation, as they were given. Raises TemplateError for what is no message."""
+def read_turns(messages: Sequence[Message | Mapping[str, Any]], *, first: int = 1) -> list[Turn]:
+    """Return the turns of a conversation, as they were given, the first one numbered `first`.
+
+    Raises TemplateError for what is no message.
+    """
     if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Sequence):
         raise TemplateError(f"A conversation cannot be a {type(messages).__name__}.", hint=_LOST)
     if not messages:
         raise TemplateError("The conversation holds no message.", hint=_LOST)
     if len(messages) > MOST_MESSAGES:
         raise TemplateError(f"The conversation has {len(messages):,} messages; {MOST_MESSAGES:,} are the limit.")
-    turns = [_turn(number, message) for number, message in enumerate(messages, 1)]
+    turns = [_turn(number, message) for number, message in enumerate(messages, first)]
     _check_size(turns)
     return turns
 

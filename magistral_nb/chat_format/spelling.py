@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from magistral_nb.chat_format.formats import Format
 from magistral_nb.chat_format.functions import json_text
-from magistral_nb.chat_format.parts import Kind, PromptPart, estimated_tokens
+from magistral_nb.chat_format.parts import Kind, PromptPart
 from magistral_nb.chat_format.turns import NO_ID, Piece, Thinking, Turn
 from magistral_nb.errors import TemplateError
 from magistral_nb.messages import Image, Text
 from magistral_nb.templating import template_text
+from magistral_nb.tokens import estimated_tokens
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -50,11 +50,14 @@ PLAIN = Dialect()
 
 
 def keep(messages: Sequence[Message], policy: KeepThinking) -> list[Message]:
-    """Return the conversation with the thinking of earlier turns kept for none, the last, or all of them."""
-    thoughtful = [n for n, message in enumerate(messages) if message.role == "assistant" and message.thinking]
+    """Return the conversation with the thinking of earlier turns kept for none, the last, or all of them.
+
+    A reply at the end is no earlier turn: it is to be continued, so its thinking stays.
+    """
+    thoughtful = [n for n, message in enumerate(messages[:-1]) if message.role == "assistant" and message.thinking]
     kept = {"none": [], "last": thoughtful[-1:], "all": thoughtful}[policy]
     return [
-        _without_thinking(message) if message.role == "assistant" and n not in kept else message
+        _without_thinking(message) if n in thoughtful and n not in kept else message
         for n, message in enumerate(messages)
     ]
 
@@ -121,8 +124,8 @@ def _as_text(part: Part, message: Message, revision: str | None) -> str:
     if not isinstance(part, Thought):
         return part.text if isinstance(part, Text) else ""
     if revision == "2506" and message.role == "assistant":
-        return f"{_THINK_TEXT.opening}\n{part.text}\n{_THINK_TEXT.closing}\n"
-    return f"{_THINK_TOKENS.opening}{part.text}{_THINK_TOKENS.closing}"
+        return f"{_THINK_TEXT.opening}\n{part.text}" + f"\n{_THINK_TEXT.closing}\n" * part.closed
+    return f"{_THINK_TOKENS.opening}{part.text}" + _THINK_TOKENS.closing * part.closed
 
 
 def _chunk(part: Part, shape: ThoughtChunk) -> dict[str, Any]:
@@ -131,9 +134,9 @@ def _chunk(part: Part, shape: ThoughtChunk) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     if shape == "no":
-        return {"type": "text", "text": f"{_THINK_TOKENS.opening}{part.text}{_THINK_TOKENS.closing}"}
+        return {"type": "text", "text": f"{_THINK_TOKENS.opening}{part.text}" + _THINK_TOKENS.closing * part.closed}
     inner = part.text if shape == "string" else [{"type": "text", "text": part.text}]
-    return {"type": "thinking", "thinking": inner}
+    return {"type": "thinking", "thinking": inner, **({} if part.closed else {"closed": False})}
 
 
 def _without_thinking(message: Message) -> Message:

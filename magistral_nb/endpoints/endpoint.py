@@ -24,6 +24,7 @@ class Endpoint:
     key_needed : whether it answers nobody without a key. A server of your own may have been started with one or not.
     key_counts : whether a key for it says that you want to ask there. One that opens other doors too does not.
     revision : which Magistral it serves (2506, 2507, 2509); None to tell from the model id.
+    template : the chat format of its model, if it is none of Magistral's (see `chat_format`).
     system : whether the default reasoning prompt belongs to its model.
     context : the window, in tokens; None if nobody knows, or if whoever starts the server decides.
     price : USD by the million tokens, or None.
@@ -40,6 +41,7 @@ class Endpoint:
     key_counts: bool = True
     model: str | None = None
     revision: str | None = None
+    template: str | None = None
     system: bool = True
     dialect: Dialect = PLAIN
     context: int | None = None

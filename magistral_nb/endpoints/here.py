@@ -143,6 +143,7 @@ HERE = (
         description="the embedded demonstration model, in this process: no key, no network",
         key_needed=False,
         model="smollm2-135m-instruct",
+        template="demo",
         system=False,
         dialect=Dialect(name="demo", opens_thought=True),
         context=8192,

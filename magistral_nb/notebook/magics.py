@@ -12,9 +12,11 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import magic_arguments, parse_argstring
+from IPython.display import display
 from traitlets import Float, Int, Unicode
 
-from magistral_nb.choosing import Choice, choose_endpoint, find_key
+from magistral_nb.chat_format import Prompt
+from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError, MissingKeyError
 from magistral_nb.notebook.cell_source import exact_body
@@ -22,7 +24,7 @@ from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive
 from magistral_nb.notebook.options import settings_of, split_ask, with_options, without_semicolon
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
-from magistral_nb.notebook.pictures import picture
+from magistral_nb.notebook.pictures import picture, prompt_picture
 from magistral_nb.notebook.worker import Asking
 from magistral_nb.question import CallSettings
 from magistral_nb.replies import Reply
@@ -65,7 +67,7 @@ class Magistral(Magics):
     @magic_arguments("%magistral")
     @with_options
     @line_cell_magic
-    def magistral(self, line: str, cell: str | None = None) -> Reply | None:
+    def magistral(self, line: str, cell: str | None = None) -> Reply | Prompt | None:
         """Ask a reasoning model with the text of the cell, sent byte for byte.
 
         The reply is shown, thinking and answer apart, and kept in `_` and in the variable of `-o`.
@@ -83,7 +85,7 @@ class Magistral(Magics):
             client.close()
         self._clients.clear()
 
-    def _command(self, line: str) -> Reply | None:
+    def _command(self, line: str) -> Reply | Prompt | None:
         name, _, rest = line.strip().partition(" ")
         if name == "ask":
             rest, silent = without_semicolon(rest)
@@ -104,9 +106,11 @@ class Magistral(Magics):
         self._in_one_line(lambda: commands[name](rest.strip()))
         return None
 
-    def _ask(self, options: Namespace, text: str, *, owns_output: bool, silent: bool) -> Reply | None:
+    def _ask(self, options: Namespace, text: str, *, owns_output: bool, silent: bool) -> Reply | Prompt | None:
         if options.output and not options.output.isidentifier():
             raise UsageError(f"-o {options.output}: that cannot be the name of a variable.")
+        if options.dry_run:
+            return self._look(options, text, silent=silent or options.quiet)
         asking = self._in_one_line(lambda: self._start(options, text))
         live = self._live(options, owns_output=owns_output, silent=silent)
         stopped = None
@@ -125,13 +129,30 @@ class Magistral(Magics):
             raise self._remembered(failure)
         return (keep_without_picture if owns_output else mark_as_shown)(reply, self.shell)
 
+    def _look(self, options: Namespace, text: str, *, silent: bool) -> Prompt:
+        """Return the prompt as the value of the cell, which IPython shows; in another form it is shown here."""
+        prompt: Prompt = self._in_one_line(lambda: self._preview(options, text))
+        if options.output:
+            self.shell.user_ns[options.output] = prompt
+        if options.format and not silent:
+            display(prompt_picture(prompt, form=options.format), raw=True)
+        return keep_without_picture(prompt, self.shell) if options.format or silent else prompt
+
+    def _preview(self, options: Namespace, text: str) -> Prompt:
+        client, settings = self._client(options, only_to_look=True)
+        return client.preview(self._question(options, text), **settings)
+
     def _start(self, options: Namespace, text: str) -> Asking:
+        question = self._question(options, text)
+        client, settings = self._client(options)
+        return Asking(lambda: client.astream(question, **settings))
+
+    def _question(self, options: Namespace, text: str) -> str:
         if options.jinja:
             text = render_cell(text, self.shell.user_ns)
         if not text.strip():
             raise ConfigurationError("The question is empty.", hint="Write it below the %%magistral line.")
-        client, settings = self._client(options)
-        return Asking(lambda: client.astream(text, **settings))
+        return text
 
     def _live(self, options: Namespace, *, owns_output: bool, silent: bool) -> Live:
         if options.quiet or silent:
@@ -141,15 +162,19 @@ class Magistral(Magics):
             return NotebookLive(owns_output=owns_output, show_thinking=show_thinking)
         return TerminalLive(show_thinking=show_thinking)
 
-    def _client(self, options: Namespace | None = None) -> tuple[Client, CallSettings]:
-        """Return the client for a question, kept so that connections and engines are used again, and its settings."""
+    def _client(self, options: Namespace | None = None, *, only_to_look: bool = False) -> tuple[Client, CallSettings]:
+        """Return the client for a question, kept so that connections and engines are used again, and its settings.
+
+        To look at a prompt needs no key, and asks nobody.
+        """
         given = {name: value for name, value in vars(options or Namespace()).items() if value is not None}
         configured = {name: getattr(self, name) for name in self.class_trait_names(config=True)}
         if "endpoint" in given or "base_url" in given:  # a place named in the cell is not mixed with a configured one
             configured |= {"endpoint": None, "base_url": None}
         wanted = configured | given
-        choice = choose_endpoint(wanted["endpoint"], wanted["base_url"], model=wanted["model"])
-        key = self._key(choice, wanted["key_env"])
+        choose = choose_to_look if only_to_look else choose_endpoint
+        choice = choose(wanted["endpoint"], wanted["base_url"], model=wanted["model"])
+        key = None if only_to_look else self._key(choice, wanted["key_env"])
         place = (choice.endpoint.name, choice.endpoint.base_url, hash(key.reveal()) if key else None)
         if place not in self._clients:
             self._clients[place] = Client(choice.endpoint, api_key=key)

@@ -48,6 +48,7 @@ OPTIONS = (
     Option(("-o", "--output"), "keep the reply in a variable of this name"),
     _flag("-q", "--quiet", help="show nothing; a semicolon at the end of the line does the same"),
     _flag("-R", "--hide-thinking", help="show the answer only"),
+    _flag("--dry-run", help="send nothing, and show what the model would see"),
     _flag("--jinja", help="fill in {{ name }} from the notebook's variables; without it the text is sent as typed"),
     Option(("-f", "--format"), f"how to show the reply: {', '.join(FORMS)}", {"choices": FORMS}),
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from magistral_nb.errors import MagistralError
 from magistral_nb.replies import Reply
+
+Shown = TypeVar("Shown")
 
 
 class Stopped(KeyboardInterrupt):
@@ -24,8 +26,8 @@ def show_in_one_line(error: BaseException) -> BaseException:
     return error
 
 
-def keep_without_picture(reply: Reply, shell: Any) -> Reply:
-    """Let the reply of a whole cell become `_` and `Out[n]`, with no second picture and no `Out[n]:` prompt.
+def keep_without_picture(reply: Shown, shell: Any) -> Shown:
+    """Let a reply, or a prompt, of a whole cell become `_` and `Out[n]`, with no second picture and no `Out[n]:`.
 
     The display hook asks `quiet` before it shows the value of a cell. It is answered once, and only in this cell.
     """

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from magistral_nb.chat_format import Prompt
 from magistral_nb.rendering.code_blocks import code_blocks
+from magistral_nb.rendering.prompt import prompt_html, prompt_text
 from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
 from magistral_nb.replies import Reply
 
@@ -23,6 +25,14 @@ def picture(reply: Reply, *, form: str | None, show_thinking: bool) -> Bundle:
     if form is not None:
         return _FORMS[form](data, text)
     return {REPLY_MIME: data, "text/html": reply_html(data, show_thinking=show_thinking), "text/plain": text}
+
+
+def prompt_picture(prompt: Prompt, *, form: str) -> Bundle:
+    """Return the MIME bundle that shows a prompt in one of `FORMS`; what has no form of its own is shown as text."""
+    data, text = prompt.to_dict(), {"text/plain": prompt_text(prompt.to_dict())}
+    if form == "json":
+        return _json(data, "")
+    return {"text/html": prompt_html(data), **text} if form == "html" else text
 
 
 def _markdown(data: Mapping[str, Any], text: str) -> Bundle:

@@ -78,6 +78,7 @@ def _facts(data: Mapping[str, Any]) -> list[str]:
     share = f", {total / context:.1%} of the {context:,} that the model can hold" if context else ""
     facts = [
         f"Prompt of {_counted(total, data)}{share}",
+        f"Tokens: {_tokens(data).get('by') or 'an estimate'}",
         f"Format: {data.get('template')} · System prompt: {data.get('system') or 'none'}",
         str(data.get("why") or ""),
     ]

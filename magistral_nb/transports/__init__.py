@@ -44,6 +44,12 @@ class Transport(Protocol):
     async def amodels(self) -> list[str]:
         """Return the model ids that the server offers."""
 
+    def count_tokens(self, text: str, model: str) -> int:
+        """Return how many tokens a text has for the model; words that look like control tokens are text."""
+
+    def counts_at_once(self) -> bool:
+        """Say whether counting sends nothing and loads nothing: there is a model in this process, loaded already."""
+
     def close(self) -> None:
         """Let go of connections and engines."""
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any
 
-from magistral_nb.errors import ConnectionLostError, MagistralError, NotFoundError
+from magistral_nb.errors import BadRequestError, ConnectionLostError, MagistralError, NotFoundError
 from magistral_nb.settings import Secret
 from magistral_nb.transports import Chunk, Request
 from magistral_nb.transports.draining import adrain, drain
@@ -20,6 +20,7 @@ from magistral_nb.transports.http_clients import HttpClients
 from magistral_nb.transports.http_errors import Wire, name_models, request_id
 from magistral_nb.transports.retrying import Retries
 from magistral_nb.transports.sse import EventReader
+from magistral_nb.transports.token_counts import cannot_count, tokenize_body, tokenize_url, tokens_in
 
 if TYPE_CHECKING:
     import httpx2
@@ -110,6 +111,20 @@ class HttpTransport:
         with self._clients.translating(self._wire):
             client = self._clients.of_running_loop()
             return _model_ids(await client.get("/models", cast_to=object, options=self._get_options()))
+
+    def count_tokens(self, text: str, model: str) -> int:
+        """Ask the server's own tokenizer. Raises ConfigurationError if the server has no door to it."""
+        url, body = tokenize_url(self._wire.base_url), tokenize_body(text, model)
+        try:
+            with self._clients.translating(self._wire):
+                post = self._clients.sync().post
+                return tokens_in(post(url, body=body, cast_to=object, options=self._get_options()))
+        except (NotFoundError, BadRequestError, ValueError) as error:
+            raise cannot_count(self._wire.endpoint) from error
+
+    def counts_at_once(self) -> bool:
+        """Say no: a server is asked only when the user wants it."""
+        return False
 
     def _names(self) -> list[str]:
         """Return the models, for an error that is on its way already: a second failure adds nothing."""

@@ -108,6 +108,16 @@ class LlamaCppTransport:
         """Return the one model id; nothing is loaded for it."""
         return self.models()
 
+    def count_tokens(self, text: str, model: str) -> int:
+        """Ask the model's own tokenizer; the model is loaded if need be."""
+        shared = self._borrow()
+        shared.loading.result()
+        return self._connection(shared).count_tokens(text, model)
+
+    def counts_at_once(self) -> bool:
+        """Say whether the model is loaded."""
+        return self._is_loaded()
+
     def close(self) -> None:
         """Close the connections, and free the engine unless others use it. A later request starts anew."""
         http, shared = self._give_up()

@@ -1,0 +1,87 @@
+"""One exchange with a model, in both colours: a question goes down, its events come back, and nothing is lost.
+
+The two loops differ in nothing but `await`; all decisions are made by the question and its decoder, which have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, closing
+from dataclasses import dataclass
+
+from magistral_nb.errors import ContextLengthError, MagistralError
+from magistral_nb.events import Event
+from magistral_nb.question import Question, context_to_retry_with
+from magistral_nb.transports import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and the way to its model.
+
+    make_question : called with None, and with the window that the server named if the question did not fit into it.
+    open_transport : called after the question is made: a wrong question needs no key and no engine.
+    """
+
+    make_question: Callable[[int | None], Question]
+    open_transport: Callable[[], Transport]
+
+    def events(self) -> Generator[Event, None, None]:
+        """Ask, and yield events as they arrive. What was held back comes out before an error is raised."""
+        context = None
+        while True:
+            question = self.make_question(context)
+            try:
+                transport = self.open_transport()
+                if context is None:
+                    yield from question.take([question.started])
+                with closing(transport.stream(question.request)) as chunks:
+                    for chunk in chunks:
+                        yield from question.take(question.decoder.feed(chunk))
+                yield from question.take(question.decoder.flush())
+                yield from question.take(question.decoder.close())
+                return
+            except MagistralError as error:
+                context = _context_to_retry_with(error, question, context)
+                if context is None:
+                    yield from question.fail(error)
+                    raise
+            except BaseException:
+                question.interrupt()
+                raise
+
+    async def aevents(self) -> AsyncGenerator[Event, None]:
+        """Do the same on the running event loop."""
+        context = None
+        while True:
+            question = self.make_question(context)
+            try:
+                transport = self.open_transport()
+                if context is None:
+                    for event in question.take([question.started]):
+                        yield event
+                async with aclosing(transport.astream(question.request)) as chunks:
+                    async for chunk in chunks:
+                        for event in question.take(question.decoder.feed(chunk)):
+                            yield event
+                for event in question.take(question.decoder.flush()):
+                    yield event
+                for event in question.take(question.decoder.close()):
+                    yield event
+                return
+            except MagistralError as error:
+                context = _context_to_retry_with(error, question, context)
+                if context is None:
+                    for event in question.fail(error):
+                        yield event
+                    raise
+            except BaseException:
+                question.interrupt()
+                raise
+
+
+def _context_to_retry_with(error: MagistralError, question: Question, tried: int | None) -> int | None:
+    """A window that nobody knew, and that the server has now named, is tried once."""
+    if tried is None and isinstance(error, ContextLengthError):
+        return context_to_retry_with(error, question)
+    return None
