@@ -50,20 +50,20 @@ def _unknown_format(settings: Settings, row: Endpoint) -> TemplateError:
 
 def _why(said: Said, row: Endpoint) -> str:
     reason = f"it is the format of {row.name}'s model" if row.template else said.why_revision
-    return f"Why this format: {reason}. Why this system prompt: {said.why_system}."
+    by_server = f" {row.name} writes the prompt itself; this is what the right template makes of the messages."
+    why = f"Why this format: {reason}. Why this system prompt: {said.why_system}."
+    return why + by_server if row.base_url else why
 
 
 def _notices(said: Said, sent: Sequence[Mapping[str, Any]], row: Endpoint) -> list[str]:
-    """Say where the model may see something else, since a server writes the prompt by itself."""
-    if not row.base_url:  # it is we who write the prompt, or nobody
+    """Say where a server may make something else of the messages. Where there is none, we write the prompt."""
+    in_text = map(_has_thought_as_text, said.messages, sent)
+    if not row.base_url or not any(in_text):
         return []
-    told = [f"{row.name} writes the prompt by itself, from messages: this is what the right template makes of them."]
-    if any(_has_thought_as_text(message, spelled) for message, spelled in zip(said.messages, sent, strict=True)):
-        told.append(
-            f"To {row.name} a thought goes as text between tags, since it may read no thinking part: whether it "
-            "takes the tags for control tokens is up to it."
-        )
-    return told
+    return [
+        f"To {row.name} a thought goes as text between tags, since it may read no thinking part: whether it takes "
+        "the tags for control tokens is up to it."
+    ]
 
 
 def _has_thought_as_text(message: Message, spelled: Mapping[str, Any]) -> bool:

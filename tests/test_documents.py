@@ -13,11 +13,13 @@ import pytest
 from magistral_nb import ENDPOINTS, Endpoint
 from magistral_nb.dialects import Dialect
 from tests.fake_server import FakeServer
+from tests.test_chat_oracles import DIFFERENCES
 from tests.test_dialect_samples import sample
 
 DOCS = Path(__file__).parents[1] / "docs"
 CAMPUS = "https://llm.campus.example/v1"
 ADDING = (DOCS / "adding-a-provider.md").read_text("utf-8")
+CHAT_FORMAT = (DOCS / "chat-format.md").read_text("utf-8")
 TOML_NAMES = {
     "base_url", "key_env", "model", "revision", "context", "price_prompt", "price_completion", "headers", "hint",
     "dialect", "description",
@@ -59,6 +61,22 @@ def test_the_toml_of_adding_a_provider() -> None:
     assert set(table) == TOML_NAMES
     assert table["dialect"] in ENDPOINTS
     assert table["base_url"] == CAMPUS
+
+
+def test_the_python_of_the_chat_format(capsys: pytest.CaptureFixture[str]) -> None:
+    for block in blocks(CHAT_FORMAT, "python"):
+        exec(compile(block, "a block", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed.startswith("<s>[SYSTEM_PROMPT]")
+    assert "[INST]And 97?[/INST]\n" in printed
+    (claimed,) = re.findall(r"about (\d+) tokens$", CHAT_FORMAT, re.MULTILINE)
+    assert f"about {claimed} tokens\n" in printed
+
+
+def test_every_deliberate_difference_of_the_chat_format_is_a_line() -> None:
+    section = CHAT_FORMAT.partition("## Where we differ, on purpose")[2].partition("## Text never")[0]
+    told = set(re.findall(r"^\| ([^|]+?) \|", section, re.MULTILINE)) - {"what", "---"}
+    assert told == {*DIFFERENCES, "a reply to be continued"}
 
 
 def test_every_field_of_an_endpoint_is_explained() -> None:

@@ -158,12 +158,12 @@ def test_tools_and_their_place(server: FakeServer) -> None:
 
 
 def test_it_says_where_a_server_may_read_something_else() -> None:
-    spoken = Client("navigator").preview("q").notices
-    assert spoken[0].startswith("navigator writes the prompt by itself")
-    assert "a thought goes as text between tags" in spoken[1]
-    assert len(Client("vllm").preview("q").notices) == 1  # it reads thinking parts
-    assert Client("demo").preview("q").notices == ()
-    assert Client().preview("q").notices == ()
+    (spoken,) = Client("navigator").preview("q").notices
+    assert "a thought goes as text between tags" in spoken
+    for endpoint in ("vllm", "demo", None):  # vLLM reads thinking parts; else it is we who write the prompt
+        assert Client(endpoint).preview("q").notices == ()
+    assert "vllm writes the prompt itself" in Client("vllm").preview("q").why
+    assert "writes the prompt itself" not in Client("demo").preview("q").why + Client().preview("q").why
 
 
 def test_a_prompt_that_does_not_fit_is_announced() -> None:

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 
 from magistral_nb.rendering.live import live_answer_html, live_thinking_html
 from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
+from tests.browser.contrast import hard_to_read
 from tests.browser.jupyterlab import JupyterLab, outputs, run_cell, wait_for_kernel
 
 pytestmark = pytest.mark.browser
@@ -221,7 +222,7 @@ def test_both_themes_can_be_read(
     page.locator(".magistral-thinking summary").first.click()
     page.set_viewport_size({"width": 1200, "height": 3000})
     take_shot(page, f"static-lab-{theme.lower()}")
-    assert _hard_to_read(page) == []
+    assert hard_to_read(page, ".magistral-reply") == []
 
     path = tmp_path / "saved.html"
     exporter = HTMLExporter(theme=theme.lower())
@@ -229,35 +230,4 @@ def test_both_themes_can_be_read(
     page.goto(path.as_uri())
     page.locator(".magistral-thinking summary").first.click()
     take_shot(page, f"static-nbconvert-{theme.lower()}")
-    assert _hard_to_read(page) == []
-
-
-def _hard_to_read(page: Page) -> list[str]:
-    """Return the texts whose contrast with what is behind them is below 4.5 : 1, as WCAG 2 counts it."""
-    texts: list[str] = page.evaluate(
-        """() => {
-            const channels = css => (css.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
-            const over = ([r, g, b, a = 1], under, alpha = 1) =>
-                [r, g, b].map((value, i) => value * a * alpha + under[i] * (1 - a * alpha));
-            const luminance = color => color
-                .map(value => value / 255)
-                .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
-                .reduce((sum, value, i) => sum + value * [0.2126, 0.7152, 0.0722][i], 0);
-            const ancestors = element => element ? [...ancestors(element.parentElement), element] : [];
-            const contrast = element => {
-                const line = ancestors(element).map(one => getComputedStyle(one));
-                const behind = line.reduce((under, style) => over(channels(style.backgroundColor), under),
-                    [255, 255, 255]);
-                const alpha = line.reduce((product, style) => product * Number(style.opacity), 1);
-                const front = over(channels(getComputedStyle(element).color), behind, alpha);
-                const [high, low] = [luminance(front), luminance(behind)].sort((a, b) => b - a);
-                return (high + 0.05) / (low + 0.05);
-            };
-            const texts = [...document.querySelectorAll('.magistral-reply *')]
-                .filter(element => !element.closest('mjx-container'))
-                .filter(element => [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim()));
-            return texts.filter(element => contrast(element) < 4.5)
-                .map(element => `${contrast(element).toFixed(2)} ${element.textContent.slice(0, 60)}`);
-        }"""
-    )
-    return texts
+    assert hard_to_read(page, ".magistral-reply") == []
