@@ -31,12 +31,15 @@ class MagistralError(Exception):
     endpoint, model : where the question went, as far as it was known.
     partial : the reply so far, or None if the failure came before the first event.
     request_id : the server's own name for the request, for its operators.
+    final : asking again is known to be of no use.
 
     >>> try:
     ...     client.chat("Is 91 prime?")
     ... except MagistralError as error:
     ...     print(error.hint, error.partial and error.partial.thinking)
     """
+
+    final: bool = False
 
     def __init__(
         self,

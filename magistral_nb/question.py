@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from magistral_nb.asked import Asked, Said, read_question
+from magistral_nb.cut_prompts import notice_of_cut_prompt
 from magistral_nb.dialects import Decoder, KeepThinking, prefill_fields, spell_messages
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError, ContextLengthError, MagistralError
-from magistral_nb.events import Event, Started
+from magistral_nb.events import Event, Started, Usage
+from magistral_nb.explaining import Circumstances, explain
 from magistral_nb.replies import Reply
 from magistral_nb.settings import Settings, Timeouts
 from magistral_nb.tokens import CHARACTERS, estimate_tokens, local_counter
@@ -56,12 +58,19 @@ class Question:
     prompt_tokens: int
     asked_max_tokens: int | None
     known_context: int | None
+    address_from: str
 
     def take(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Fold events into the reply, and pass them on."""
+        """Fold events into the reply, and pass them on, with what the usage tells about the prompt."""
+        told: list[Event] = []
         for event in events:
+            told.append(event)
+            if isinstance(event, Usage):
+                notice = notice_of_cut_prompt(event, self.prompt_tokens, at=event.at)
+                told += [notice] if notice else []
+        for event in told:
             self.reply.add(event)
-        return events
+        return told
 
     def interrupt(self) -> None:
         """Keep what was held back, and mark the reply as stopped by its reader."""
@@ -72,11 +81,14 @@ class Question:
         """Give an error the facts that its raiser did not know; return the events that were held back."""
         events = self.take(self.decoder.flush())
         self.reply.seconds = time.perf_counter() - self.began
-        error.endpoint = error.endpoint or self.started.endpoint
-        error.model = error.model or self.started.model
+        explain(error, self._circumstances())
         if error.partial is None and (self.reply.thinking or self.reply.answer):
             error.partial = self.reply
         return events
+
+    def _circumstances(self) -> Circumstances:
+        started = self.started
+        return Circumstances(started.endpoint, started.model, self.address_from, self.prompt_tokens, self.request.body)
 
 
 def make_question(
@@ -116,6 +128,7 @@ def make_question(
         prompt_tokens=prompt_tokens,
         asked_max_tokens=settings.max_tokens,
         known_context=row.context,
+        address_from=_address_from(settings, row),
     )
 
 
@@ -125,6 +138,13 @@ def context_to_retry_with(error: ContextLengthError, question: Question) -> int 
     if limit is None or question.known_context is not None or limit - question.prompt_tokens < LEAST_ROOM:
         return None
     return int(limit)
+
+
+def _address_from(settings: Settings, row: Endpoint) -> str:
+    """Say where the address was set: in the environment or by the user, or in the row of an endpoint."""
+    source = settings.sources["base_url"].source
+    is_of_row = row.base_url and row.name != row.base_url
+    return f"the endpoint {row.name}, {source}" if is_of_row else source if row.base_url else ""
 
 
 def _model(settings: Settings, row: Endpoint) -> str:

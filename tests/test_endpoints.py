@@ -143,7 +143,7 @@ def test_a_hint_reaches_whoever_cannot_connect(name: str) -> None:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
         with pytest.raises(APIConnectionError) as caught:
             Client(replace(ROWS[name], base_url=url, model="m"), api_key="x", max_retries=0).chat("Anybody there?")
-    assert caught.value.hint == ROWS[name].hint
+    assert caught.value.hint == f"{ROWS[name].hint} The address comes from the endpoint {name}, named by you."
     assert name in caught.value.message
 
 

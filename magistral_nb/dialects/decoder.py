@@ -119,7 +119,7 @@ class Decoder:
         """
         if self._finish is None and not self._server_said_done:
             raise ConnectionLostError(
-                "The connection was lost before the reply was finished.",
+                "The reply broke off: neither a finish reason nor [DONE] came.",
                 hint="What had arrived is in .partial; ask again to get a whole reply.",
             )
         if not self._choices:

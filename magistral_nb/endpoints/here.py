@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from magistral_nb.dialects import Dialect
 from magistral_nb.endpoints.endpoint import KEEP_THE_PROMPT, Endpoint
+from magistral_nb.settings import Timeouts
 
 HERE = (
     Endpoint(
@@ -112,6 +113,7 @@ HERE = (
         base_url="http://127.0.0.1:8000/v1",
         key_needed=False,
         model="mistralai/Magistral-Small-2506",
+        timeouts=Timeouts(between_events=600),  # its first chunk comes before it has read the prompt
         dialect=Dialect(
             name="transformers-serve",
             prefill="no",

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, closing
+from contextlib import AsyncExitStack, ExitStack, aclosing, closing
 from typing import TYPE_CHECKING, Any
 
-from magistral_nb.errors import BadRequestError, ConnectionLostError, MagistralError, NotFoundError
+from magistral_nb.errors import BadRequestError, MagistralError, NotFoundError
 from magistral_nb.settings import Secret
 from magistral_nb.transports import Chunk, Request
 from magistral_nb.transports.draining import adrain, drain
 from magistral_nb.transports.http_clients import HttpClients
 from magistral_nb.transports.http_errors import Wire, name_models, request_id
-from magistral_nb.transports.retrying import Retries
+from magistral_nb.transports.retrying import Tries
 from magistral_nb.transports.sse import EventReader
 from magistral_nb.transports.token_counts import cannot_count, tokenize_body, tokenize_url, tokens_in
 
@@ -57,48 +57,36 @@ class HttpTransport:
 
     def stream(self, request: Request) -> Generator[Chunk, None, None]:
         """Send the request and yield chunks; ask again after failures that may pass, before the first word only."""
-        retries = None
+        tries = Tries(request)
         while True:
-            begun = False
             try:
-                with closing(self._try(request)) as chunks:
+                with closing(self._try(tries)) as chunks:
                     for chunk in chunks:
-                        begun = begun or _tells(chunk)
-                        yield chunk
-                if begun:
-                    return
-                raise ConnectionLostError(f"{self._wire.endpoint} ended the reply before it began.")
+                        yield tries.heard(chunk)
+                tries.ended(self._wire.endpoint)
+                return
             except NotFoundError as error:
                 raise name_models(error, request, self._names()) from error.__cause__
             except MagistralError as error:
-                if begun:
-                    raise
-                retries = retries or Retries(request.max_retries)
-                pause = retries.pause_after(error)
-            yield _waiting(pause)
+                pause, note = tries.after(error)
+            yield note
             time.sleep(pause)
 
     async def astream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Do the same on the running event loop."""
-        retries = None
+        tries = Tries(request)
         while True:
-            begun = False
             try:
-                async with aclosing(self._atry(request)) as chunks:
+                async with aclosing(self._atry(tries)) as chunks:
                     async for chunk in chunks:
-                        begun = begun or _tells(chunk)
-                        yield chunk
-                if begun:
-                    return
-                raise ConnectionLostError(f"{self._wire.endpoint} ended the reply before it began.")
+                        yield tries.heard(chunk)
+                tries.ended(self._wire.endpoint)
+                return
             except NotFoundError as error:
                 raise name_models(error, request, await self._anames()) from error.__cause__
             except MagistralError as error:
-                if begun:
-                    raise
-                retries = retries or Retries(request.max_retries)
-                pause = retries.pause_after(error)
-            yield _waiting(pause)
+                pause, note = tries.after(error)
+            yield note
             await asyncio.sleep(pause)
 
     def models(self) -> list[str]:
@@ -155,71 +143,69 @@ class HttpTransport:
         import httpx2
 
         limits = request.timeouts
+        # For a single read, and only what a client of the user's own goes by: ours has the clocks.
+        both = (limits.first_event, limits.between_events)
+        longest = None if None in both else max(limit for limit in both if limit is not None)
         return {
             "model": "",
             "messages": (),
             "stream": True,
             "extra_body": request.body,
             "extra_headers": self._clients.request_headers(),
-            "timeout": httpx2.Timeout(limits.first_event, connect=limits.connect),
+            "timeout": httpx2.Timeout(longest, connect=limits.connect),
         }
 
-    def _try(self, request: Request) -> Generator[Chunk, None, None]:
-        reader = EventReader()
-        with self._clients.translating(self._wire) as progress:
+    def _try(self, tries: Tries) -> Generator[Chunk, None, None]:
+        reader, clocks = EventReader(), tries.clocks
+        with self._clients.translating(self._wire, clocks) as progress, ExitStack() as stack:
             create = self._clients.sync().chat.completions.with_streaming_response.create
-            with create(**self._arguments(request)) as response:
-                yield _about(response.headers)
-                progress.streaming = True
-                body = response.http_response.iter_bytes()
-                for data in body:
-                    yield from reader.feed(data)
-                    if reader.done or reader.failure:
-                        break
-                yield from reader.close()
-                if reader.done:
-                    drain(response.http_response, body)
+            with clocks:
+                response = stack.enter_context(create(**self._arguments(tries.request)))
+            yield _about(response.headers)
+            progress.streaming = True
+            body = response.http_response.iter_bytes()
+            while not (reader.done or reader.failure):
+                with clocks:
+                    data = next(body, None)
+                chunks = reader.close() if data is None else reader.feed(data)
+                if chunks:
+                    clocks.event()
+                    yield from chunks
+                if data is None:
+                    break
+            if reader.done:
+                drain(response.http_response, body)
         if reader.failure:
             raise reader.failure
 
-    async def _atry(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        reader = EventReader()
-        with self._clients.translating(self._wire) as progress:
+    async def _atry(self, tries: Tries) -> AsyncGenerator[Chunk, None]:
+        reader, clocks = EventReader(), tries.clocks
+        async with AsyncExitStack() as stack:
+            progress = stack.enter_context(self._clients.translating(self._wire, clocks))
             create = self._clients.of_running_loop().chat.completions.with_streaming_response.create
-            async with create(**self._arguments(request)) as response:
-                yield _about(response.headers)
-                progress.streaming = True
-                body = response.http_response.aiter_bytes()
-                async for data in body:
-                    for chunk in reader.feed(data):
+            with clocks:
+                response = await stack.enter_async_context(create(**self._arguments(tries.request)))
+            yield _about(response.headers)
+            progress.streaming = True
+            body = response.http_response.aiter_bytes()
+            while not (reader.done or reader.failure):
+                with clocks:
+                    data = await anext(body, None)
+                chunks = reader.close() if data is None else reader.feed(data)
+                if chunks:
+                    clocks.event()
+                    for chunk in chunks:
                         yield chunk
-                    if reader.done or reader.failure:
-                        break
-                for chunk in reader.close():
-                    yield chunk
-                if reader.done:
-                    await adrain(body)
+                if data is None:
+                    break
+            if reader.done:
+                await adrain(body)
         if reader.failure:
             raise reader.failure
-
-
-def _tells(chunk: Chunk) -> bool:
-    """Say whether a chunk holds a word of the reply, or its end: from there on nothing is asked twice."""
-    choices = chunk.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict):
-        return "done" in chunk.get("magistral", ())
-    said = choice.get("delta") or choice.get("message") or {}
-    words = isinstance(said, dict) and any(value for key, value in said.items() if key != "role")
-    return bool(words or choice.get("finish_reason"))
 
 
 def _about(headers: httpx2.Headers) -> Chunk:
     return {"magistral": {"request_id": request_id(headers)}}
-
-
-def _waiting(pause: float) -> Chunk:
-    return {"magistral": {"waiting": {"why": "retry", "seconds": pause}}}
 
 
 def _model_ids(body: Any) -> list[str]:

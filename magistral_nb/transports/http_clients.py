@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from magistral_nb.settings import Secret
 from magistral_nb.transports.addresses import is_loopback
+from magistral_nb.transports.clocks import Clocks
 from magistral_nb.transports.http_errors import Wire
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
+
+    Client = TypeVar("Client", httpx2.Client, httpx2.AsyncClient)
 
 
 @dataclass
@@ -54,10 +58,8 @@ class HttpClients:
         if self._sync is None:
             own = self._http_client if isinstance(self._http_client, httpx2.Client) else None
             transport = httpx2.HTTPTransport(uds=self._socket_path) if self._socket_path else None
-            self._sync = openai.OpenAI(
-                http_client=own or httpx2.Client(transport=transport, **self._http_options()),
-                **self._options(),
-            )
+            client = own or httpx2.Client(transport=transport, **self._http_options())
+            self._sync = openai.OpenAI(http_client=_clocked(client, own), **self._options())
         return self._sync
 
     def of_running_loop(self) -> openai.AsyncOpenAI:
@@ -69,10 +71,8 @@ class HttpClients:
         if loop not in self._async:
             own = self._http_client if isinstance(self._http_client, httpx2.AsyncClient) else None
             transport = httpx2.AsyncHTTPTransport(uds=self._socket_path) if self._socket_path else None
-            self._async[loop] = openai.AsyncOpenAI(
-                http_client=own or httpx2.AsyncClient(transport=transport, **self._http_options()),
-                **self._options(),
-            )
+            client = own or httpx2.AsyncClient(transport=transport, **self._http_options())
+            self._async[loop] = openai.AsyncOpenAI(http_client=_clocked(client, own), **self._options())
         return self._async[loop]
 
     def request_headers(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class HttpClients:
             await client.close()
 
     @contextmanager
-    def translating(self, wire: Wire) -> Generator[Progress, None, None]:
+    def translating(self, wire: Wire, clocks: Clocks | None = None) -> Generator[Progress, None, None]:
         """Turn the errors of the packages below into ours, with the original as the cause."""
         import httpx2
         import openai
@@ -107,7 +107,7 @@ class HttpClients:
         try:
             yield progress
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-            raise wire.translate(error, streaming=progress.streaming) from error
+            raise wire.translate(error, streaming=progress.streaming, clocks=clocks) from error
 
     def _http_options(self) -> dict[str, Any]:
         # A proxy variable never catches a server on this machine.
@@ -124,6 +124,15 @@ class HttpClients:
             "max_retries": 0,
             "default_headers": {**unsent, **self._headers},
         }
+
+
+def _clocked(client: Client, own: object) -> Client:
+    """Return the client with our clocks in it; one of the user's own is left as it is."""
+    from magistral_nb.transports.clocked_network import put_clocks_into
+
+    if own is None:
+        put_clocks_into(client)
+    return client
 
 
 _UNSENT_HEADERS = (

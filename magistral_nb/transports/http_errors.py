@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from magistral_nb.errors import (
-    APIConnectionError,
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
@@ -29,6 +28,8 @@ from magistral_nb.errors import (
 )
 from magistral_nb.settings import Secret
 from magistral_nb.transports import Request
+from magistral_nb.transports.clocks import Clocks
+from magistral_nb.transports.connection_errors import cannot_connect
 from magistral_nb.transports.stream_errors import page_title, server_message
 
 _TOO_LONG = re.compile(
@@ -58,7 +59,7 @@ class Wire:
         self.api_key = api_key
         self.hint = hint
 
-    def translate(self, error: Exception, *, streaming: bool = False) -> MagistralError:
+    def translate(self, error: Exception, *, streaming: bool = False, clocks: Clocks | None = None) -> MagistralError:
         """Return our error for one of the packages below us; `streaming` says that the reply had begun."""
         import httpx2
         import openai
@@ -68,33 +69,36 @@ class Wire:
         if isinstance(error, openai.APIStatusError):
             return self._of_status(error)
         if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
-            return self._of_timeout(error, streaming)
+            return self._of_timeout(error, clocks)
         if streaming:
             return ConnectionLostError(
                 f"The connection to {self.endpoint} was lost in mid-reply.",
                 hint="What had arrived is in .partial; ask again to get a whole reply.",
             )
         reason = self._scrub(str(error.__cause__ or error))
-        return APIConnectionError(
-            f"{self.place} could not be reached: {reason}.",
-            hint=self.hint or "Is the server running, and is the address right?",
-        )
+        return cannot_connect(error, place=self.place, base_url=self.base_url, hint=self.hint, reason=reason)
 
-    def _of_timeout(self, error: Exception, streaming: bool) -> MagistralError:
+    def _of_timeout(self, error: Exception, clocks: Clocks | None) -> MagistralError:
         import httpx2
 
-        if streaming:
-            return StreamStalledError(
-                f"{self.endpoint} fell silent in mid-reply.",
-                hint="What had arrived is in .partial; Timeouts(between_events=…) sets how long to wait.",
-            )
         cause = error if isinstance(error, httpx2.TimeoutException) else error.__cause__
-        clock = "connect" if isinstance(cause, httpx2.ConnectTimeout) else "first_event"
-        return APITimeoutError(
-            f"{self.place} did not answer in time.",
-            clock=clock,
-            hint=self.hint or f"Is the server running? Timeouts({clock}=…) sets how long to wait.",
-        )
+        clock: str = clocks.ran_out() if clocks else "first_event"
+        if isinstance(cause, httpx2.ConnectTimeout) and clock != "total":
+            clock = "connect"
+        limit = getattr(clocks.limits, clock) if clocks else None
+        waited = f"{limit:g} s" if limit is not None else "the time it had"
+        how = f"Timeouts({clock}=…) sets how long to wait."
+        if clock == "between_events":
+            return StreamStalledError(
+                f"{self.endpoint} fell silent in mid-reply: no event came for {waited}.",
+                hint=f"What had arrived is in .partial. {how}",
+            )
+        what = {
+            "connect": f"{self.place} did not take the connection within {waited}.",
+            "first_event": f"{self.place} sent no event within {waited}.",
+            "total": f"{self.endpoint} did not finish within {waited}, the total that was allowed.",
+        }[clock]
+        return APITimeoutError(what, clock=clock, hint=f"{self.hint} {how}".strip())
 
     def _of_status(self, error: Any) -> MagistralError:
         response = error.response

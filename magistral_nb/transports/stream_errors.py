@@ -40,9 +40,20 @@ def server_message(told: Any, *, clean: Callable[[str], str] = str) -> str:
         inner = told.get("error")
         if isinstance(inner, Mapping | str) and inner:
             return server_message(inner, clean=clean)
-        told = told.get("message") or told.get("detail") or told.get("code") or str(dict(told))
+        told = told.get("message") or _fields(told.get("detail")) or told.get("code") or str(dict(told))
     text = clean(" ".join(str(told).split()))
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "…"
+
+
+def _fields(detail: Any) -> Any:
+    """Read the list of wrong fields that FastAPI servers send with status 422; anything else stays as it is."""
+    if not isinstance(detail, list) or not all(isinstance(one, Mapping) and one.get("msg") for one in detail):
+        return detail
+    places = [[str(part) for part in one.get("loc") or () if part != "body"] for one in detail]
+    return "; ".join(
+        f"{'.'.join(place)}: {one['msg']}" if place else str(one["msg"])
+        for place, one in zip(places, detail, strict=True)
+    )
 
 
 def page_title(html: str) -> str:
