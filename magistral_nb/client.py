@@ -9,17 +9,29 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from magistral_nb.choosing import Access, Choice, choose_endpoint, find_key, make_transport
+from magistral_nb.choosing import (
+    Access,
+    Choice,
+    choose_endpoint,
+    find_key,
+    look_at_model,
+    make_transport,
+    with_options,
+)
 from magistral_nb.dialects import KeepThinking
 from magistral_nb.endpoints import Endpoint
+from magistral_nb.engine_options import EngineOptions, checked_options
 from magistral_nb.errors import ContextLengthError, MagistralError, MissingKeyError
 from magistral_nb.events import Event
+from magistral_nb.loading_text import LoadingText
 from magistral_nb.question import CallSettings, Prompt, Question, context_to_retry_with, make_question
 from magistral_nb.replies import Reply
-from magistral_nb.resolving import LEFT_OUT, given, resolve
+from magistral_nb.resolving import DEFAULTS, LEFT_OUT, given, resolve
 from magistral_nb.settings import Secret, Settings, Timeouts
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
 from magistral_nb.transports import Transport
+
+_OTHER_KEYWORDS = ("base_url", "api_key", "default_headers", "http_client", "verify")
 
 
 class Client:
@@ -37,6 +49,7 @@ class Client:
         tokens or what fits.
     timeout : seconds, or a `Timeouts`. max_retries : tries after the first, before the first word only.
     keep_thinking : whether the thinking of earlier turns is sent again: "none", "last" or "all".
+    engine : for models in this process, as in `EngineOptions`: `n_ctx`, `kv`, `gpu_layers`, `threads`, `check_memory`…
     http_client : an `httpx2` client of your own. verify : False, or a file with your CA's certificates.
 
     What is left out comes from the settings files, if they say it (see `docs/settings.md`). The constructor does no
@@ -68,11 +81,13 @@ class Client:
         http_client: object | None = None,
         verify: bool | str | None = None,
         keep_thinking: KeepThinking = LEFT_OUT["keep_thinking"],
+        **engine: Unpack[EngineOptions],
     ) -> None:
         self._endpoint = endpoint
         self._base_url = base_url
         self._api_key = Secret(api_key) if isinstance(api_key, str) else api_key
-        self._access = Access(None, dict(default_headers or {}), http_client, verify)
+        self._options = checked_options(engine, other_keywords=[*DEFAULTS, *_OTHER_KEYWORDS])
+        self._access = Access(None, dict(default_headers or {}), http_client, verify, self._options)
         self._own = given({
             "model": model, "revision": revision, "system": system, "instructions": instructions,
             "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
@@ -87,9 +102,10 @@ class Client:
 
         It streams under the hood, so that an error's `.partial` holds what had arrived. Raises MagistralError.
         """
+        loading = LoadingText()
         with self.stream(prompt, **settings) as stream:
-            for _ in stream:
-                pass
+            for event in stream:
+                loading.hear(event)
         return stream.reply
 
     def stream(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> ReplyStream:
@@ -99,9 +115,10 @@ class Client:
 
     async def achat(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> Reply:
         """Ask on the running event loop, and return the whole reply."""
+        loading = LoadingText()
         async with self.astream(prompt, **settings) as stream:
-            async for _ in stream:
-                pass
+            async for event in stream:
+                loading.hear(event)
         return stream.reply
 
     def astream(self, prompt: Prompt, **settings: Unpack[CallSettings]) -> AsyncReplyStream:
@@ -143,6 +160,7 @@ class Client:
 
         Connections and engines are kept as long as the endpoint stays the same.
         """
+        choice = with_options(choice, self._options)
         if self._choice_made and self._choice_made.endpoint != choice.endpoint:
             self.close()
         self._choice_made = choice
@@ -181,7 +199,8 @@ class Client:
 
     def _choice(self) -> Choice:
         if self._choice_made is None:
-            self._choice_made = choose_endpoint(self._endpoint, self._base_url, model=self._own.get("model"))
+            chosen = choose_endpoint(self._endpoint, self._base_url, model=self._own.get("model"))
+            self._choice_made = with_options(chosen, self._options)
         return self._choice_made
 
     async def _choose_off_loop(self) -> None:
@@ -201,9 +220,17 @@ class Client:
 
     def _question(self, prompt: Prompt, settings: CallSettings, reply: Reply, context: int | None) -> Question:
         choice = self._choice()
-        return make_question(
-            prompt, resolve(self._own, settings, choice), choice.endpoint, reply=reply, known_context=context
-        )
+        resolved = resolve(self._own, settings, choice)
+        row = look_at_model(choice.endpoint, resolved.model, resolved.revision, self._options)
+        return make_question(prompt, resolved, row, reply=reply, known_context=context)
+
+    async def _aquestion(self, prompt: Prompt, settings: CallSettings, reply: Reply, context: int | None) -> Question:
+        """Make the question without holding up the event loop, where a file must be read for it."""
+        if self._choice().endpoint.engine == "http":
+            return self._question(prompt, settings, reply, context)
+        import asyncio
+
+        return await asyncio.to_thread(self._question, prompt, settings, reply, context)
 
     def _events(self, prompt: Prompt, settings: CallSettings, reply: Reply) -> Generator[Event, None, None]:
         context = None
@@ -232,7 +259,7 @@ class Client:
         await self._choose_off_loop()
         context = None
         while True:
-            question = self._question(prompt, settings, reply, context)
+            question = await self._aquestion(prompt, settings, reply, context)
             try:
                 transport = self._transport()
                 if context is None:

@@ -1,44 +1,15 @@
-"""How a conversation begins: revisions of Magistral Small, their default system prompts, and the templates' text."""
+"""How a conversation begins: the default system prompts of Magistral Small's revisions, and the templates' text."""
 
 from __future__ import annotations
 
 import json
-import re
 from functools import cache
 from importlib.resources import files
 
 from magistral_nb.messages import Message
+from magistral_nb.revisions import NEWEST_COMMON, REVISIONS, revision_of
 
-REVISIONS = ("2506", "2507", "2509")
-NEWEST_COMMON = "2507"
-"""What a Magistral is taken for when nothing says which it is: 2507 and 2509 share format and prompt."""
-
-_NUMBERS = {"1.0": "2506", "1.1": "2507", "1.2": "2509"}
-_NO_MAGISTRAL = re.compile(
-    r"gpt|llama|qwen|gemma|gemini|claude|phi-?\d|deepseek|smollm|mixtral|ministral|devstral|codestral|pixtral|grok"
-    r"|mistral-(small|medium|large|nemo|tiny|7b)|command-|olmo|granite|falcon|yi-|kimi|glm",
-    re.IGNORECASE,
-)
-
-
-def revision_of(model: str) -> str | None:
-    """Return which Magistral Small a model id names: 2506, 2507 or 2509; None if it is plainly no Magistral.
-
-    >>> revision_of("mistralai/Magistral-Small-2509"), revision_of("magistral-small-1.0"), revision_of("gpt-5")
-    ('2509', '2506', None)
-    """
-    model = model.rstrip("/").rpartition("/")[2]  # a folder's name says nothing about a file in it
-    for revision in REVISIONS:
-        if revision in model:
-            return revision
-    is_magistral = "magistral" in model.lower()
-    if is_magistral:
-        for number, revision in _NUMBERS.items():
-            if re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", model):
-                return revision
-    if not is_magistral and _NO_MAGISTRAL.search(model):
-        return None
-    return NEWEST_COMMON
+__all__ = ["NEWEST_COMMON", "REVISIONS", "default_system", "revision_of", "template_text"]
 
 
 @cache
