@@ -92,20 +92,19 @@ class _Use:
 
 
 class _Told:
-    """Remembers what a reader has been told of an engine that is loading."""
+    """Remembers what a reader has been told of an engine that is loading; one that was loaded before needs no word."""
 
-    def __init__(self, news: News) -> None:
-        self._news = news
+    def __init__(self, *, is_silent: bool) -> None:
+        self.is_silent = is_silent
         self._told: tuple[str, float | None] = ("", None)
 
-    def new(self) -> list[Chunk]:
+    def new(self, news: News) -> list[Chunk]:
         """Return a note if there is news: what the model needs, or another hundredth of its file."""
-        text, progress = self._news.text, self._news.progress
-        now = text, None if progress is None else round(progress, 2)
-        if now == self._told or not text:  # what needs no text is small, and loaded at once
+        now = news.text, None if news.progress is None else round(news.progress, 2)
+        if now == self._told or not news.text or self.is_silent:  # what needs no text is small, and loaded at once
             return []
         self._told = now
-        return [_loading(text=text, progress=now[1])]
+        return [_loading(text=now[0], progress=now[1])]
 
 
 class LlamaCppTransport:
@@ -119,14 +118,14 @@ class LlamaCppTransport:
     def stream(self, request: Request) -> Generator[Chunk, None, None]:
         """Load the model if need be, send the request and yield chunks as they arrive."""
         load = self._load(request)
-        if not is_loaded(load):
+        told = _Told(is_silent=is_loaded(load))
+        if not told.is_silent:
             yield _loading()
         use = self._borrow(load)
-        told = _Told(use.shared.news)
         while not use.shared.loading.done():
-            yield from told.new()
+            yield from told.new(use.shared.news)
             concurrent.futures.wait([use.shared.loading], timeout=LOOK_AGAIN)
-        yield from told.new()
+        yield from told.new(use.shared.news)
         http, loaded = self._connection(use)
         yield from use.notices()
         yield from http.stream(self._complete(request, loaded))
@@ -134,16 +133,16 @@ class LlamaCppTransport:
     async def astream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Do the same on the running event loop."""
         load = self._load(request)
-        if not is_loaded(load):
+        told = _Told(is_silent=is_loaded(load))
+        if not told.is_silent:
             yield _loading()
         use = self._borrow(load)
-        told = _Told(use.shared.news)
         while not use.shared.loading.done():
-            for chunk in told.new():
+            for chunk in told.new(use.shared.news):
                 yield chunk
             # A caller who is cancelled here stops waiting, and the engine goes on loading for the next one.
             await asyncio.sleep(LOOK_AGAIN)
-        for chunk in told.new():
+        for chunk in told.new(use.shared.news):
             yield chunk
         http, loaded = self._connection(use)
         for chunk in use.notices():
