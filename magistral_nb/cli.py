@@ -10,6 +10,7 @@ from magistral_nb._version import __version__
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError
 from magistral_nb.events import AnswerDelta, ThinkingDelta
+from magistral_nb.loading_text import LoadingText
 from magistral_nb.question import CallSettings
 from magistral_nb.rendering.text import plain
 from magistral_nb.reports import endpoints_report, status_report
@@ -72,8 +73,10 @@ def _ask(options: argparse.Namespace) -> int:
         if getattr(options, name) is not None:
             settings[name] = getattr(options, name)
     client = Client(options.endpoint, base_url=options.base_url, model=options.model)
+    loading = LoadingText()
     with client, client.stream(" ".join(options.question), **settings) as stream:
         for event in stream:
+            loading.hear(event)
             if isinstance(event, ThinkingDelta) and not options.hide_thinking:
                 print(plain(event.text), end="", file=sys.stderr, flush=True)
             elif isinstance(event, AnswerDelta):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -12,20 +12,33 @@ from typing import Any, Self, Unpack
 
 from magistral_nb.asked import Asked
 from magistral_nb.chat_format import Prompt
-from magistral_nb.choosing import Access, Choice, choose_endpoint, choose_to_look, find_key, make_transport
+from magistral_nb.choosing import (
+    Access,
+    Choice,
+    choose_endpoint,
+    choose_to_look,
+    find_key,
+    look_at_model,
+    make_transport,
+    with_options,
+)
 from magistral_nb.dialects import KeepThinking
 from magistral_nb.endpoints import Endpoint
-from magistral_nb.errors import MissingKeyError
+from magistral_nb.engine_options import EngineOptions, checked_options
+from magistral_nb.errors import ConfigurationError, MissingKeyError
 from magistral_nb.events import Event
 from magistral_nb.exchange import Exchange
+from magistral_nb.loading_text import LoadingText
 from magistral_nb.previewing import preview
 from magistral_nb.question import CallSettings, Question, make_question
 from magistral_nb.replies import Reply
-from magistral_nb.resolving import LEFT_OUT, given, resolve
+from magistral_nb.resolving import DEFAULTS, LEFT_OUT, given, resolve
 from magistral_nb.settings import Secret, Settings, Timeouts
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
 from magistral_nb.tokens import TokenCount, TokenCounter, local_counter
 from magistral_nb.transports import Transport
+
+_OTHER_KEYWORDS = ("base_url", "api_key", "default_headers", "http_client", "verify")
 
 
 class Client:
@@ -44,6 +57,7 @@ class Client:
     timeout : seconds, or a `Timeouts`. max_retries : tries after the first, before the first word only.
     keep_thinking : whether the thinking of earlier turns is sent again: "none", "last" or "all".
     tokenizer : a `tekken.json`, a `tokenizer.json`, or a model's folder on this machine: then tokens are counted.
+    engine : for models in this process, as in `EngineOptions`: `n_ctx`, `kv`, `gpu_layers`, `threads`, `check_memory`…
     http_client : an `httpx2` client of your own. verify : False, or a file with your CA's certificates.
 
     What is left out comes from the settings files, if they say it (see `docs/settings.md`). The constructor does no
@@ -76,11 +90,13 @@ class Client:
         verify: bool | str | None = None,
         keep_thinking: KeepThinking = LEFT_OUT["keep_thinking"],
         tokenizer: str | Path | None = None,
+        **engine: Unpack[EngineOptions],
     ) -> None:
         self._endpoint = endpoint
         self._base_url = base_url
         self._api_key = Secret(api_key) if isinstance(api_key, str) else api_key
-        self._access = Access(None, dict(default_headers or {}), http_client, verify)
+        self._options = checked_options(engine, other_keywords=[*DEFAULTS, *_OTHER_KEYWORDS])
+        self._access = Access(None, dict(default_headers or {}), http_client, verify, self._options)
         self._own = given({
             "model": model, "revision": revision, "system": system, "instructions": instructions,
             "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
@@ -96,9 +112,10 @@ class Client:
 
         It streams under the hood, so that an error's `.partial` holds what had arrived. Raises MagistralError.
         """
+        loading = LoadingText()
         with self.stream(prompt, **settings) as stream:
-            for _ in stream:
-                pass
+            for event in stream:
+                loading.hear(event)
         return stream.reply
 
     def stream(self, prompt: Asked, **settings: Unpack[CallSettings]) -> ReplyStream:
@@ -108,9 +125,10 @@ class Client:
 
     async def achat(self, prompt: Asked, **settings: Unpack[CallSettings]) -> Reply:
         """Ask on the running event loop, and return the whole reply."""
+        loading = LoadingText()
         async with self.astream(prompt, **settings) as stream:
-            async for _ in stream:
-                pass
+            async for event in stream:
+                loading.hear(event)
         return stream.reply
 
     def astream(self, prompt: Asked, **settings: Unpack[CallSettings]) -> AsyncReplyStream:
@@ -127,12 +145,16 @@ class Client:
 
         >>> print(Client("navigator").preview("Is 91 prime?").text)
         """
-        choice = self._choice_made or choose_to_look(self._endpoint, self._base_url, model=self._own.get("model"))
+        chosen = self._choice_made or choose_to_look(self._endpoint, self._base_url, model=self._own.get("model"))
+        choice = with_options(chosen, self._options)
         settled = resolve(self._own, settings, choice)
+        row = choice.endpoint
+        with suppress(ConfigurationError):  # a model that is not there is not needed
+            row = look_at_model(row, settled.model, settled.revision, self._options)
         transport = self._transport_made
-        if settled.tokenizer or not transport or not transport.counts_at_once():
-            return preview(prompt, settled, choice.endpoint, local_counter(settled.tokenizer))
-        return preview(prompt, settled, choice.endpoint, _asking(transport, str(settled.model)))
+        if settled.tokenizer or not transport or not transport.counts_at_once(str(settled.model)):
+            return preview(prompt, settled, row, local_counter(settled.tokenizer))
+        return preview(prompt, settled, row, _asking(transport, str(settled.model)))
 
     def count_tokens(self, prompt: Asked, **settings: Unpack[CallSettings]) -> TokenCount:
         """Return how many tokens the prompt of a question has, by the model's own tokenizer.
@@ -141,9 +163,10 @@ class Client:
         asked. Raises ConfigurationError if the server does not tell.
         """
         settled = resolve(self._own, settings, self._choice())
+        row = look_at_model(self.endpoint, settled.model, settled.revision, self._options)
         own = local_counter(settled.tokenizer) if settled.tokenizer else None
         counter = own or _asking(self._transport(), str(settled.model))
-        return preview(prompt, settled, self.endpoint, counter).tokens
+        return preview(prompt, settled, row, counter).tokens
 
     def models(self) -> list[str]:
         """Return the ids of the models that the endpoint offers."""
@@ -179,6 +202,7 @@ class Client:
 
         Connections and engines are kept as long as the endpoint stays the same.
         """
+        choice = with_options(choice, self._options)
         if self._choice_made and self._choice_made.endpoint != choice.endpoint:
             self.close()
         self._choice_made = choice
@@ -217,7 +241,8 @@ class Client:
 
     def _choice(self) -> Choice:
         if self._choice_made is None:
-            self._choice_made = choose_endpoint(self._endpoint, self._base_url, model=self._own.get("model"))
+            chosen = choose_endpoint(self._endpoint, self._base_url, model=self._own.get("model"))
+            self._choice_made = with_options(chosen, self._options)
         return self._choice_made
 
     async def _choose_off_loop(self) -> None:
@@ -239,9 +264,10 @@ class Client:
         def question(context: int | None) -> Question:
             choice = self._choice()
             resolved = resolve(self._own, settings, choice)
-            return make_question(asked, resolved, choice.endpoint, reply=reply, known_context=context)
+            row = look_at_model(choice.endpoint, resolved.model, resolved.revision, self._options)
+            return make_question(asked, resolved, row, reply=reply, known_context=context)
 
-        return Exchange(question, self._transport)
+        return Exchange(question, self._transport, reads_files=self.endpoint.engine != "http")
 
     async def _aevents(self, asked: Asked, settings: CallSettings, reply: Reply) -> AsyncGenerator[Event, None]:
         await self._choose_off_loop()

@@ -42,11 +42,16 @@ class Started(_Wire):
 
 @dataclass(frozen=True, slots=True)
 class Waiting(_Wire):
-    """Nothing has come yet, and why; `seconds` is how long this wait will last, or 0 where nobody knows."""
+    """Nothing has come yet, and why; `seconds` is how long this wait will last, or 0 where nobody knows.
+
+    `text` is what to read meanwhile, in plain lines; `progress` goes from 0 to 1, or is None where nobody knows.
+    """
 
     type: ClassVar[Literal["waiting"]] = "waiting"
     why: str
     seconds: float = 0.0
+    text: str = ""
+    progress: float | None = None
     at: float = 0.0
 
 

@@ -5,6 +5,7 @@ The two loops differ in nothing but `await`; all decisions are made by the quest
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing
 from dataclasses import dataclass
@@ -21,10 +22,12 @@ class Exchange:
 
     make_question : called with None, and with the window that the server named if the question did not fit into it.
     open_transport : called after the question is made: a wrong question needs no key and no engine.
+    reads_files : making the question reads a model's file, which would hold up an event loop.
     """
 
     make_question: Callable[[int | None], Question]
     open_transport: Callable[[], Transport]
+    reads_files: bool = False
 
     def events(self) -> Generator[Event, None, None]:
         """Ask, and yield events as they arrive. What was held back comes out before an error is raised."""
@@ -54,7 +57,7 @@ class Exchange:
         """Do the same on the running event loop."""
         context = None
         while True:
-            question = self.make_question(context)
+            question = await self._amake_question(context)
             try:
                 transport = self.open_transport()
                 if context is None:
@@ -78,6 +81,11 @@ class Exchange:
             except BaseException:
                 question.interrupt()
                 raise
+
+    async def _amake_question(self, context: int | None) -> Question:
+        if self.reads_files:
+            return await asyncio.to_thread(self.make_question, context)
+        return self.make_question(context)
 
 
 def _context_to_retry_with(error: MagistralError, question: Question, tried: int | None) -> int | None:

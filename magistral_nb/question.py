@@ -152,7 +152,7 @@ def _model(settings: Settings, row: Endpoint) -> str:
         return str(settings.model)
     raise ConfigurationError(
         f"No model was named for {row.name}.",
-        hint=f"Give model='…'; client.models() lists what the server offers. {row.hint}".strip(),
+        hint=f"Give model='…'; client.models() lists what is offered there. {row.hint}".strip(),
         endpoint=row.name,
     )
 

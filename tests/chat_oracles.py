@@ -108,24 +108,28 @@ def _no_pixels(image: Any, new_size: tuple[int, int]) -> Any:
 @cache
 def official_template(revision: str) -> Template:
     """Return the template that mistral-common generates for a format."""
-    version = VERSIONS[revision]
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.globals["raise_exception"] = _raise
-    return environment.from_string(
-        generate_chat_template(
-            spm=False,
-            tokenizer_version=TokenizerVersion(version),
-            image_support=True,
-            audio_support=False,
-            thinking_support=version == "v13",
-            default_system_prompt=None,
-            plain_thinking_support=version == "v11",
-            use_special_token_variables=False,
-            model_settings_fields=None,
-            reasoning_effort_values=None,
-            reasoning_effort_default=None,
-        )
+    return environment.from_string(official_template_text(revision))
+
+
+@cache
+def official_template_text(revision: str) -> str:
+    """Return the text of that template."""
+    version = VERSIONS[revision]
+    return generate_chat_template(
+        spm=False,
+        tokenizer_version=TokenizerVersion(version),
+        image_support=True,
+        audio_support=False,
+        thinking_support=version == "v13",
+        default_system_prompt=None,
+        plain_thinking_support=version == "v11",
+        use_special_token_variables=False,
+        model_settings_fields=None,
+        reasoning_effort_values=None,
+        reasoning_effort_default=None,
     )
 
 

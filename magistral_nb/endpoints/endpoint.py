@@ -10,7 +10,7 @@ from magistral_nb.costs import Price
 from magistral_nb.dialects import PLAIN, Dialect
 from magistral_nb.settings import Timeouts
 
-Engine = Literal["http", "llamacpp"]
+Engine = Literal["http", "demo", "llamacpp"]
 
 KEEP_THE_PROMPT = "Was the default system prompt replaced? Use instructions=… to add to it."
 """The first thing to look at when a Magistral does not think, wherever it runs."""
@@ -30,7 +30,7 @@ class Endpoint:
     price : USD by the million tokens, or None.
     hint : what to do when it cannot be reached or knows no such model.
     label : what readers must know about every reply, such as that its model is a toy.
-    engine : `http` for a server, or an engine in this process.
+    engine : `http` for a server, `llamacpp` for a file of your own in this process, `demo` for the embedded model.
     also_at : other usual addresses of such a server on this machine; `Client("auto")` looks there too.
     """
 

@@ -1,4 +1,4 @@
-"""Rows of what runs on this machine: servers of your own, and the demonstration model in this process.
+"""Rows of what runs on this machine: servers of your own, and models in this process.
 
 All keep the long time limits: a laptop needs minutes to load 24 billion weights or to read a long prompt. No server has
 a `context`: whoever starts it decides, and what it refuses is asked once more with what fits.
@@ -141,6 +141,18 @@ HERE = (
         ),
     ),
     Endpoint(
+        name="gguf",
+        description="a GGUF file of your own, in this process: no key, no network",
+        key_needed=False,
+        # What these say of spelling is for the transport, which spells for the file's own chat template.
+        dialect=Dialect(
+            name="gguf", thought_chunk="string", history="reasoning_content", no_thinking_hint=KEEP_THE_PROMPT
+        ),
+        context=40_960,
+        hint="The model is a file: Client('gguf', model='~/models/Magistral-Small-2509-Q4_K_M.gguf').",
+        engine="llamacpp",
+    ),
+    Endpoint(
         name="demo",
         description="the embedded demonstration model, in this process: no key, no network",
         key_needed=False,
@@ -153,6 +165,6 @@ HERE = (
             "A demonstration model with 135 million parameters: often wrong. "
             "A grammar makes it think before it answers."
         ),
-        engine="llamacpp",
+        engine="demo",
     ),
 )

@@ -87,7 +87,8 @@ class NotebookLive:
         if not views:
             waiting = asking.waiting
             why = waiting.why if waiting else "thinking" if thinking else "connecting"
-            views["thinking"] = waiting_html(why, seconds, model=reply.model, endpoint=reply.endpoint)
+            meanwhile: dict[str, Any] = {"text": waiting.text, "progress": waiting.progress} if waiting else {}
+            views["thinking"] = waiting_html(why, seconds, model=reply.model, endpoint=reply.endpoint, **meanwhile)
         return views
 
     def _show(self, name: str, html: str) -> None:
@@ -109,9 +110,15 @@ class TerminalLive:
     def __init__(self, *, show_thinking: bool) -> None:
         self._show_thinking = show_thinking
         self._printed = {"Thinking": 0, "Answer": 0}
+        self._told: list[str] = []
 
     def look(self, asking: Asking) -> None:
         """Print what has come."""
+        waiting = asking.waiting
+        if waiting and waiting.text and waiting.text not in self._told:
+            self._told.append(waiting.text)
+            sys.stdout.write(f"{plain(waiting.text)}\n")
+            sys.stdout.flush()
         self._print_new(asking.reply)
 
     def finish(self, reply: Reply, picture: Bundle | None) -> None:

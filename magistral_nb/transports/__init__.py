@@ -4,6 +4,7 @@ What a transport yields are plain objects in the shape of OpenAI's chunks, whate
 its own under the key `magistral`:
 
     {"magistral": {"waiting": {"why": "retry", "seconds": 0.5}}}     nothing has come yet, and why
+    {"magistral": {"waiting": {"why": "loading", "seconds": 0, "text": "…", "progress": 0.4}}}
     {"magistral": {"request_id": "req_1"}}                            the server's name for the request
     {"magistral": {"notice": {"code": "bad_utf8", "text": "…"}}}      something the reader must know
     {"magistral": {"done": true}}                                     the server said that the stream is over
@@ -47,8 +48,8 @@ class Transport(Protocol):
     def count_tokens(self, text: str, model: str) -> int:
         """Return how many tokens a text has for the model; words that look like control tokens are text."""
 
-    def counts_at_once(self) -> bool:
-        """Say whether counting sends nothing and loads nothing: there is a model in this process, loaded already."""
+    def counts_at_once(self, model: str) -> bool:
+        """Say whether counting sends nothing and loads nothing: the model is in this process, loaded already."""
 
     def close(self) -> None:
         """Let go of connections and engines."""

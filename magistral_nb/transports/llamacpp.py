@@ -1,177 +1,230 @@
 """A GGUF model in this process, by llama.cpp: the embedded demonstration model, or a file of the user's own.
 
-The model is loaded at the first question. Clients that ask for the same file, context and template share one engine,
-which is freed when the last of them is closed, and at the end of the process at the latest.
+The model is loaded at the first question. Clients that ask for the same file, context, template, cache and layers share
+one engine, which is freed when the last of them is closed, and at the end of the process at the latest.
 """
 
 from __future__ import annotations
 
 import asyncio
-import atexit
+import concurrent.futures
 import threading
 from collections.abc import AsyncGenerator, Generator, Mapping
-from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from magistral_nb.engine_options import Kv
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.transports import Chunk, Request, demo_model
-from magistral_nb.transports.llamacpp_engine import Engine, Load
+from magistral_nb.transports.gguf_file import read_gguf
+from magistral_nb.transports.llamacpp_engine import Load
+from magistral_nb.transports.llamacpp_sharing import Loaded, News, SharedEngine, borrow, is_loaded, release
+from magistral_nb.transports.machine import processors
+from magistral_nb.transports.model_files import find_model, models_in
 
 if TYPE_CHECKING:
     from magistral_nb.transports.http import HttpTransport
 
 DEMO = "demo"
 """Instead of a path: the embedded demonstration model, wherever it is installed."""
+LOOK_AGAIN = 0.05
+"""How often to look how far loading has come, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppModel:
     """What to load.
 
-    find_model : the path of a GGUF file, or "demo".
+    find_model : the path of a GGUF file, or "demo", or None for the file that each question names as its model.
     template : the text of a chat template in Jinja; None for the file's own.
-    context : the window, in tokens.
-    threads : for computing; more than one slows down on a busy machine.
-    alias : the model id under which the engine answers.
+    context : the window, in tokens. n_ctx : the one that the user insists on; both are for prompt and reply together.
+    threads : for computing; None for one to each processor. More than one slows down on a busy machine.
+    alias : the name under which errors speak of it.
     request_fields : what every request adds to its body, unless it says otherwise.
+    kv, gpu_layers, check_memory : as in `EngineOptions`.
     """
 
-    find_model: str = DEMO
+    find_model: str | None = DEMO
     template: str | None = None
     context: int = demo_model.CONTEXT
-    threads: int = 1
+    threads: int | None = 1
     alias: str = DEMO
     request_fields: Mapping[str, Any] = field(default_factory=dict)
+    n_ctx: int | None = None
+    kv: Kv = "f16"
+    gpu_layers: int | None = 0
+    check_memory: bool = True
 
-    def load(self) -> Load:
+    def load(self, model: str = "") -> Load:
         """Return the load that these facts mean now. Raises ConfigurationError if there is no such file."""
-        return Load(self._path(), self.template, self.context, self.threads, self.alias)
-
-    def _path(self) -> Path:
         if self.find_model == DEMO:
-            return demo_model.locate()
-        path = Path(self.find_model).expanduser()
-        if not path.is_file():
-            raise ConfigurationError(f"There is no model file {path}.", hint="Give the path of a GGUF file.")
-        return path.resolve()
+            paths: tuple[Path, ...] = (demo_model.locate(),)
+        else:
+            paths = find_model(self.find_model or model)
+        is_own = self.find_model is None
+        return Load(
+            paths=paths,
+            template=self.template,
+            context=read_gguf(paths).window(self.n_ctx, default=self.context) if is_own else self.context,
+            threads=self.threads or processors(),
+            alias=paths[0].name if is_own else self.alias,
+            kv=self.kv,
+            gpu_layers=self.gpu_layers,
+            is_own=is_own,
+            check_memory=self.check_memory,
+        )
 
 
 @dataclass(eq=False)
-class _Shared:
-    """An engine of this process, loading or loaded, and how many transports use it."""
+class _Use:
+    """An engine that a transport has borrowed, and its connections to it."""
 
-    load: Load
-    loading: Future[Engine] = field(default_factory=Future)
-    users: int = 0
+    shared: SharedEngine
+    http: HttpTransport | None = None
+    is_new: bool = True
+
+    def notices(self) -> list[Chunk]:
+        """Return what the reader of the first reply must know."""
+        told, self.is_new = self.shared.news.notices if self.is_new else (), False
+        return [{"magistral": {"notice": {"code": code, "text": text}}} for code, text in told]
 
 
-_shared: dict[Load, _Shared] = {}
-_lock = threading.Lock()
+class _Told:
+    """Remembers what a reader has been told of an engine that is loading; one that was loaded before needs no word."""
+
+    def __init__(self, *, is_silent: bool) -> None:
+        self.is_silent = is_silent
+        self._told: tuple[str, float | None] = ("", None)
+
+    def new(self, news: News) -> list[Chunk]:
+        """Return a note if there is news: what the model needs, or another hundredth of its file."""
+        now = news.text, None if news.progress is None else round(news.progress, 2)
+        if now == self._told or not news.text or self.is_silent:  # what needs no text is small, and loaded at once
+            return []
+        self._told = now
+        return [_loading(text=now[0], progress=now[1])]
 
 
 class LlamaCppTransport:
-    """Starts the engine at the first request and talks HTTP to it, so that one reader serves every server."""
+    """Starts engines at the first request for each and talks HTTP to them, so that one reader serves every server."""
 
     def __init__(self, engine: LlamaCppModel) -> None:
         self._model = engine
         self._lock = threading.Lock()
-        self._borrowed: _Shared | None = None
-        self._http: HttpTransport | None = None
+        self._uses: dict[Load, _Use] = {}
 
     def stream(self, request: Request) -> Generator[Chunk, None, None]:
         """Load the model if need be, send the request and yield chunks as they arrive."""
-        if not self._is_loaded():
+        load = self._load(request)
+        told = _Told(is_silent=is_loaded(load))
+        if not told.is_silent:
             yield _loading()
-        shared = self._borrow()
-        shared.loading.result()
-        yield from self._connection(shared).stream(self._complete(request))
+        use = self._borrow(load)
+        while not use.shared.loading.done():
+            yield from told.new(use.shared.news)
+            concurrent.futures.wait([use.shared.loading], timeout=LOOK_AGAIN)
+        yield from told.new(use.shared.news)
+        http, loaded = self._connection(use)
+        yield from use.notices()
+        yield from http.stream(self._complete(request, loaded))
 
     async def astream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Do the same on the running event loop."""
-        if not self._is_loaded():
+        load = self._load(request)
+        told = _Told(is_silent=is_loaded(load))
+        if not told.is_silent:
             yield _loading()
-        shared = self._borrow()
-        # Shielded: a caller who is cancelled stops waiting, and the engine goes on loading for the next one.
-        await asyncio.shield(asyncio.wrap_future(shared.loading))
-        async with aclosing(self._connection(shared).astream(self._complete(request))) as chunks:
+        use = self._borrow(load)
+        while not use.shared.loading.done():
+            for chunk in told.new(use.shared.news):
+                yield chunk
+            # A caller who is cancelled here stops waiting, and the engine goes on loading for the next one.
+            await asyncio.sleep(LOOK_AGAIN)
+        for chunk in told.new(use.shared.news):
+            yield chunk
+        http, loaded = self._connection(use)
+        for chunk in use.notices():
+            yield chunk
+        async with aclosing(http.astream(self._complete(request, loaded))) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     def models(self) -> list[str]:
-        """Return the one model id; nothing is loaded for it."""
+        """Return the one model id, or the model files in the current folder; nothing is loaded for it."""
+        if self._model.find_model is None:
+            return [file.name for file in models_in(Path.cwd())]
         return [self._model.alias]
 
     async def amodels(self) -> list[str]:
-        """Return the one model id; nothing is loaded for it."""
+        """Return the same."""
         return self.models()
 
     def count_tokens(self, text: str, model: str) -> int:
         """Ask the model's own tokenizer; the model is loaded if need be."""
-        shared = self._borrow()
-        shared.loading.result()
-        return self._connection(shared).count_tokens(text, model)
+        use = self._borrow(self._model.load(model))
+        use.shared.loading.result()
+        http, _ = self._connection(use)
+        return http.count_tokens(text, model)
 
-    def counts_at_once(self) -> bool:
+    def counts_at_once(self, model: str) -> bool:
         """Say whether the model is loaded."""
-        return self._is_loaded()
+        return is_loaded(self._model.load(model))
 
     def close(self) -> None:
-        """Close the connections, and free the engine unless others use it. A later request starts anew."""
-        http, shared = self._give_up()
-        if http:
-            http.close()
-        if shared:
-            _release(shared)
+        """Close the connections, and free the engines unless others use them. A later request starts anew."""
+        for use in self._give_up():
+            if use.http:
+                use.http.close()
+            release(use.shared)
 
     async def aclose(self) -> None:
         """Do the same on the running event loop."""
-        http, shared = self._give_up()
-        if http:
-            await http.aclose()
-        if shared:
-            await asyncio.to_thread(_release, shared)
+        for use in self._give_up():
+            if use.http:
+                await use.http.aclose()
+            await asyncio.to_thread(release, use.shared)
 
-    def _complete(self, request: Request) -> Request:
-        return _allowed(replace(request, body={**self._model.request_fields, **request.body}))
+    def _load(self, request: Request) -> Load:
+        return self._model.load(str(request.body.get("model") or ""))
 
-    def _is_loaded(self) -> bool:
-        shared = self._borrowed or _shared.get(_key(self._model.load()))
-        return shared is not None and shared.loading.done()
+    def _complete(self, request: Request, loaded: Loaded) -> Request:
+        body = {**self._model.request_fields, **request.body}
+        return _allowed(replace(request, body=loaded.spelling.body(body) if loaded.spelling else body))
 
-    def _borrow(self) -> _Shared:
+    def _borrow(self, load: Load) -> _Use:
         with self._lock:
-            if self._borrowed is None or _has_failed(self._borrowed.loading):
-                self._borrowed = _borrow(self._model.load())
-            return self._borrowed
+            use = self._uses.get(load)
+            if use is None or use.shared.has_failed:
+                use = self._uses[load] = _Use(borrow(load))
+            return use
 
-    def _connection(self, shared: _Shared) -> HttpTransport:
+    def _connection(self, use: _Use) -> tuple[HttpTransport, Loaded]:
         from magistral_nb.transports.http import HttpTransport
 
         with self._lock:
-            if self._borrowed is not shared:
+            if use not in self._uses.values():
                 raise ConfigurationError("The client was closed while its model was loading.")
-            if self._http is None:
-                engine = shared.loading.result()
-                self._http = HttpTransport(
+            loaded = use.shared.loading.result()
+            if use.http is None:
+                engine = loaded.engine
+                use.http = HttpTransport(
                     base_url=engine.base_url,
                     api_key=engine.api_key,
                     socket_path=engine.socket_path,
                     endpoint=self._model.alias,
                 )
-            return self._http
+            return use.http, loaded
 
-    def _give_up(self) -> tuple[HttpTransport | None, _Shared | None]:
+    def _give_up(self) -> list[_Use]:
         with self._lock:
-            http, self._http = self._http, None
-            shared, self._borrowed = self._borrowed, None
-        return http, shared
+            uses, self._uses = list(self._uses.values()), {}
+        return uses
 
 
-def _loading() -> Chunk:
-    return {"magistral": {"waiting": {"why": "loading", "seconds": 0}}}
+def _loading(**more: Any) -> Chunk:
+    return {"magistral": {"waiting": {"why": "loading", "seconds": 0, **more}}}
 
 
 def _allowed(request: Request) -> Request:
@@ -180,53 +233,3 @@ def _allowed(request: Request) -> Request:
         return request
     body: dict[str, Any] = {name: value for name, value in request.body.items() if name != "grammar"}
     return replace(request, body=body)
-
-
-def _key(load: Load) -> Load:
-    """Return what decides whether two loads are one engine: file, context and template."""
-    return replace(load, threads=1, alias="")
-
-
-def _borrow(load: Load) -> _Shared:
-    """Return the engine for a load, started if need be. It may still be loading."""
-    with _lock:
-        shared = _shared.get(_key(load))
-        if shared is None or _has_failed(shared.loading):
-            shared = _shared[_key(load)] = _Shared(load)
-            shared.loading.set_running_or_notify_cancel()
-            # A thread of its own: an interrupt in the main thread never strikes in the middle of loading.
-            threading.Thread(target=_start, args=(shared,), name="magistral-loading", daemon=True).start()
-        shared.users += 1
-        return shared
-
-
-def _start(shared: _Shared) -> None:
-    try:
-        shared.loading.set_result(Engine(shared.load))
-    except BaseException as error:  # for whoever waits for it
-        shared.loading.set_exception(error)
-
-
-def _has_failed(loading: Future[Engine]) -> bool:
-    return loading.done() and loading.exception() is not None
-
-
-def _release(shared: _Shared) -> None:
-    with _lock:
-        shared.users -= 1
-        if shared.users > 0:
-            return
-        if _shared.get(_key(shared.load)) is shared:
-            del _shared[_key(shared.load)]
-    shared.loading.add_done_callback(_stop)
-
-
-def _stop(loading: Future[Engine]) -> None:
-    if loading.exception() is None:
-        loading.result().stop()
-
-
-@atexit.register
-def _stop_all() -> None:
-    for shared in list(_shared.values()):
-        _stop(shared.loading)

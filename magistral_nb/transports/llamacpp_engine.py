@@ -14,13 +14,20 @@ import socket
 import stat
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from magistral_nb.engine_options import Kv
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.settings import Secret
+from magistral_nb.transports.gguf_header import check_gguf
+from magistral_nb.transports.template_check import Messages, Rendered
+
+if TYPE_CHECKING:
+    import httpx2
 
 LONGEST_SOCKET_PATH = 100
 """In bytes. Linux allows 107, macOS 103."""
@@ -31,22 +38,33 @@ READ_AHEAD_BLOCK = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What an engine is made of; two equal loads are one engine. `context` is in tokens."""
+    """What an engine is made of; two equal loads are one engine, whatever their threads and names.
 
-    path: Path
+    paths : the model's files, the first one first. template : None for the file's own. context : in tokens.
+    gpu_layers : how many layers go to graphics cards; -1 for all, None for all that the build can.
+    is_own : a file of the user's own, so that its template is checked, and what it needs is told.
+    check_memory : whether to refuse what does not fit.
+    """
+
+    paths: tuple[Path, ...]
     template: str | None
     context: int
-    threads: int
-    alias: str
+    threads: int = field(compare=False)
+    alias: str = field(compare=False)
+    kv: Kv = "f16"
+    gpu_layers: int | None = 0
+    is_own: bool = False
+    check_memory: bool = field(default=True, compare=False)
 
 
 class Engine:
     """A loaded model that answers OpenAI's chat requests at `base_url`, through `socket_path` if there is one."""
 
-    def __init__(self, load: Load) -> None:
-        check_gguf(load.path)
-        xllamacpp = _import_xllamacpp()
-        _read_ahead(load.path)
+    def __init__(self, load: Load, *, on_progress: Callable[[float], None] = lambda _: None) -> None:
+        for path in load.paths:
+            check_gguf(path)
+        xllamacpp = import_xllamacpp()
+        _read_ahead(load.paths, on_progress)
         self._process = os.getpid()
         self._folder = _socket_folder() if hasattr(socket, "AF_UNIX") else None
         self.socket_path = str(self._folder / "llm.sock") if self._folder else None
@@ -55,18 +73,20 @@ class Engine:
             self._server = xllamacpp.Server(self._parameters(xllamacpp, load))
         except RuntimeError as error:
             self._remove_folder()
-            raise _unloadable(load.path) from error
+            raise _unloadable(load.paths[0]) from error
         address = "http://localhost" if self.socket_path else str(self._server.listening_address)
         self.base_url = f"{address}/v1"
-        self._wait_for_its_queue(address)
+        self._wait_for_its_queue()
 
     def _parameters(self, xllamacpp: Any, load: Load) -> Any:
         parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(load.path)
+        parameters.model.path = str(load.paths[0])
         parameters.model_alias = {load.alias}
         parameters.n_ctx, parameters.n_parallel = load.context, 1  # n_ctx is shared out among parallel slots
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = load.threads
-        parameters.n_gpu_layers = 0
+        parameters.n_gpu_layers = load.gpu_layers or 0
+        kept = {"f16": xllamacpp.ggml_type.GGML_TYPE_F16, "q8_0": xllamacpp.ggml_type.GGML_TYPE_Q8_0}[load.kv]
+        parameters.cache_type_k = parameters.cache_type_v = kept
         parameters.fit_params = parameters.warmup = False  # both only make loading slower here
         parameters.cache_ram_mib = 0  # by default it may keep 8 GB of old prompts
         parameters.offline, parameters.ui, parameters.verbosity = True, False, -1
@@ -78,14 +98,24 @@ class Engine:
             parameters.chat_template = load.template
         return parameters
 
-    def _wait_for_its_queue(self, address: str) -> None:
+    def _wait_for_its_queue(self) -> None:
         """Return once the engine's own loop runs. Freed before that, it would miss the call to end, and hang."""
+        with self._open() as client:
+            client.get("slots").raise_for_status()  # answered by that loop, unlike /health
+
+    def render(self, conversations: Mapping[str, Messages]) -> dict[str, Rendered]:
+        """Return what llama.cpp makes of conversations, with the template in use. Nothing is asked of the model."""
+        with self._open() as client:
+            return {name: _rendered(client, messages) for name, messages in conversations.items()}
+
+    def _open(self) -> httpx2.Client:
+        """Return a connection to the engine beside `/v1`."""
         import httpx2
 
         headers = {"Authorization": f"Bearer {self.api_key.reveal()}"} if self.api_key else {}
         transport = httpx2.HTTPTransport(uds=self.socket_path)
-        with httpx2.Client(transport=transport, headers=headers, trust_env=False, timeout=60) as client:
-            client.get(f"{address}/slots").raise_for_status()  # answered by that loop, unlike /health
+        base = self.base_url.removesuffix("v1")
+        return httpx2.Client(transport=transport, base_url=base, headers=headers, trust_env=False, timeout=60)
 
     def stop(self) -> None:
         """Hang up on every caller, free the model and remove the socket's folder."""
@@ -110,21 +140,8 @@ class Engine:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def check_gguf(path: Path) -> None:
-    """Raise ConfigurationError unless the file begins as every GGUF file does."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise ConfigurationError(f"The model file {path} cannot be read: {error.strerror}.") from error
-    if magic != b"GGUF":
-        raise ConfigurationError(
-            f"{path} is not a GGUF model: it does not begin with the letters GGUF.",
-            hint="llama.cpp reads GGUF files only. A web page that was saved in its place looks so.",
-        )
-
-
-def _import_xllamacpp() -> Any:
+def import_xllamacpp() -> Any:
+    """Return the module of llama.cpp. Raises ConfigurationError, saying how to get it, if it is not installed."""
     # Threads that wait must not spin: on a busy machine with two cores that costs nine tenths of the speed.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -143,12 +160,27 @@ def _unloadable(path: Path) -> ConfigurationError:
     )
 
 
-def _read_ahead(path: Path) -> None:
-    """Read the file once. llama.cpp holds up all of Python while it loads, and this wait for the disk does not."""
+def _read_ahead(paths: tuple[Path, ...], on_progress: Callable[[float], None]) -> None:
+    """Read the files once. llama.cpp holds up all of Python while it loads, and this wait for the disk does not.
+
+    `on_progress` is told how much has been read, from 0 to 1, and may raise to end it.
+    """
     block = bytearray(READ_AHEAD_BLOCK)
-    with path.open("rb", buffering=0) as file:
-        while file.readinto(block):
-            pass
+    size, done = max(1, sum(path.stat().st_size for path in paths)), 0
+    for path in paths:
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(block):
+                done += count
+                on_progress(min(1.0, done / size))
+
+
+def _rendered(client: httpx2.Client, messages: Messages) -> Rendered:
+    response = client.post("apply-template", json={"messages": messages})
+    told = response.json()
+    if response.status_code == 200 and isinstance(told.get("prompt"), str):
+        return Rendered(told["prompt"])
+    error = told.get("error")
+    return Rendered(None, str(error.get("message", "") if isinstance(error, dict) else error)[:300])
 
 
 def _socket_folder() -> Path:

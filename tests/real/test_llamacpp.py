@@ -172,7 +172,7 @@ async def test_cancelling_while_it_loads_leaves_a_sound_engine(transport: LlamaC
 
 
 def test_closing_while_it_loads_frees_it(transport: LlamaCppTransport) -> None:
-    transport._borrow()
+    transport._borrow(MODEL.load())
     transport.close()
     assert wait_until(lambda: socket_folders() == set(), within=20)
     assert all(ask(transport))
@@ -224,8 +224,9 @@ def test_without_unix_sockets_it_asks_for_a_key_on_this_machine_only(
     monkeypatch.delattr(socket, "AF_UNIX")
     assert all(ask(transport))
     assert socket_folders() == set()
-    assert transport._http
-    address = transport._http._wire.base_url
+    (use,) = transport._uses.values()
+    assert use.http
+    address = use.http._wire.base_url
     assert address.startswith("http://127.0.0.1:")
     body = {"messages": [said("user", "Hi")], "max_tokens": 1}
     assert httpx2.post(f"{address}/chat/completions", json=body, trust_env=False).status_code == 401

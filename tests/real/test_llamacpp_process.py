@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real
 PRELUDE = """
 import os, signal, socket, sys, threading, time
 from magistral_nb.errors import MagistralError
-from magistral_nb.transports import llamacpp
+from magistral_nb.transports import llamacpp_sharing
 from magistral_nb.transports.llamacpp import LlamaCppTransport
 from tests.real.embedded import FOR_EVER, MODEL, ask, request, socket_folders
 report = open(os.environ["REPORT"], "w")
@@ -96,7 +96,7 @@ print(all(ask(transport)), file=report)
 def test_a_forked_child_may_close_or_drop_its_copy() -> None:
     report = run("""
 first = ask(transport)
-for end in (transport.close, llamacpp._stop_all):
+for end in (transport.close, llamacpp_sharing.stop_all):
     child = os.fork()
     if child == 0:
         end()
