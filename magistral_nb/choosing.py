@@ -236,4 +236,14 @@ def _llamacpp(row: Endpoint, access: Access) -> Transport:
     )
 
 
-_TRANSPORTS: Mapping[Engine, Callable[[Endpoint, Access], Transport]] = {"http": _http, "llamacpp": _llamacpp}
+def _transformers(row: Endpoint, access: Access) -> Transport:
+    from magistral_nb.transports.transformers import TransformersModel, TransformersTransport
+
+    return TransformersTransport(TransformersModel())
+
+
+_TRANSPORTS: Mapping[Engine, Callable[[Endpoint, Access], Transport]] = {
+    "http": _http,
+    "llamacpp": _llamacpp,
+    "transformers": _transformers,
+}

@@ -47,6 +47,8 @@ class Waiting(_Wire):
     type: ClassVar[Literal["waiting"]] = "waiting"
     why: str
     seconds: float = 0.0
+    text: str = ""
+    progress: float | None = None
     at: float = 0.0
 
 

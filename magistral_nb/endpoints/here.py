@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from magistral_nb.dialects import Dialect
 from magistral_nb.endpoints.endpoint import KEEP_THE_PROMPT, Endpoint
+from magistral_nb.settings import Timeouts
 
 HERE = (
     Endpoint(
@@ -137,6 +138,24 @@ HERE = (
             "To start it: litellm --config config.yaml. The model must be a model_name of that file. Send no "
             "reasoning_effort to a Magistral: LiteLLM then puts a broken prompt in front of yours."
         ),
+    ),
+    Endpoint(
+        name="transformers",
+        description="a model in this process, by transformers: from the hub, or from a folder",
+        key_needed=False,
+        # A prompt may take minutes to read here, and a token seconds: silence says nothing.
+        timeouts=Timeouts(connect=None, first_event=None, between_events=None),
+        dialect=Dialect(
+            name="transformers",
+            thought_chunk="string",
+            history="reasoning_content",
+            no_thinking_hint=KEEP_THE_PROMPT,
+        ),
+        hint=(
+            "A name on the hub, such as mistralai/Magistral-Small-2509, or a folder with its files. "
+            'It needs: pip install "magistral_nb[transformers]".'
+        ),
+        engine="transformers",
     ),
     Endpoint(
         name="demo",
