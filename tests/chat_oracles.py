@@ -82,6 +82,14 @@ def mistral_tokenizer(version: str) -> Any:
     It judges no last message, as the vectors' did not: a prompt may be looked at before the next question is there.
     """
     image.transform_image = _no_pixels
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "tekken.json")
+        path.write_text(tekken_file(version), "utf-8")
+        return MistralTokenizer.from_file(path, mode=ValidationMode.agnostic)
+
+
+def tekken_file(version: str) -> str:
+    """Return the text of that tokenizer's file."""
     data = json.loads(_VOCABULARY.read_text("utf-8"))
     data["config"]["version"] = version
     names = _LATER | (_THINK if version == "v13" else {})
@@ -89,10 +97,7 @@ def mistral_tokenizer(version: str) -> Any:
         {"rank": rank, "token_str": names.get(rank, f"<SPECIAL_{rank}>"), "is_control": True}
         for rank in range(len(Tekkenizer.DEPRECATED_SPECIAL_TOKENS), _SPECIALS)
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "tekken.json")
-        path.write_text(json.dumps(data), "utf-8")
-        return MistralTokenizer.from_file(path, mode=ValidationMode.agnostic)
+    return json.dumps(data)
 
 
 def _no_pixels(image: Any, new_size: tuple[int, int]) -> Any:

@@ -73,7 +73,7 @@ class Engine:
             text = "How this model spells a call is not known here: it stands in the text, and is no tool call."
             put({"magistral": {"notice": {"code": "calls_stay_text", "text": text}}})
         limit = _room(len(prompt.ids), self.window(), int(body["max_tokens"]))
-        config = generation_config(self._model, body, limit)
+        config = generation_config(self._model, body, max_new_tokens=limit, end=self._vocabulary.end)
         reply = _Reply(self._vocabulary, str(body["model"]), _ends(config), prompt, _stops(body), put, stopped)
         with _told():
             self._generate(prompt.ids, config, logits_processors(body), reply)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from magistral_nb.errors import ConfigurationError
-from magistral_nb.transports.transformers_needs import check_needs, weights_of
+from magistral_nb.transports.transformers_needs import check_needs, shown, weights_of
 
 INSTALL = 'pip install "magistral_nb[transformers]"'
 
@@ -48,7 +48,7 @@ class Progress:
     """How far loading is, for whoever waits: `text` says what is loaded and what it needs, `share` is 0 to 1."""
 
     def __init__(self, name: str) -> None:
-        self.text = f"Loading {name}"
+        self.text = f"Loading {shown(name)}"
         self.share: float | None = None
 
 
@@ -73,7 +73,7 @@ def load(name: str, how: TransformersModel, progress: Progress) -> Loaded:
     with _told(name):
         weights = weights_of(source.place, source.gguf_file)
         arguments = load_arguments(how)
-        needs = check_needs(name, weights, arguments, load_in_4bit=how.load_in_4bit)
+        needs = check_needs(shown(name), weights, arguments, load_in_4bit=how.load_in_4bit)
         progress.text = needs.text
         return _load(name, source, arguments, progress)
 
@@ -190,7 +190,7 @@ def _told(name: str) -> Generator[None, None, None]:
     except Exception as error:
         said = str(error).strip() or type(error).__name__
         raise ConfigurationError(
-            f"{name} could not be loaded: {said[:500]}",
+            f"{shown(name)} could not be loaded: {said[:500]}",
             hint="Is it the name of a model on the hub, or a folder with config.json, a tokenizer and *.safetensors?",
         ) from error
 

@@ -71,7 +71,7 @@ def weights_of(place: str, gguf_file: str | None = None) -> Weights | None:
         found = sorted({file.name for pattern in _PICKLES for file in folder.glob(pattern)}) if folder else []
         only = f", only {', '.join(found[:4])}" if found else ""
         raise ConfigurationError(
-            f"{place} has no model.safetensors{only}.",
+            f"{shown(place)} has no model.safetensors{only}.",
             hint=(
                 "Only safetensors files are loaded: reading the others can run code that somebody put there. "
                 "Look for a version of the model in safetensors, or convert it where that can do no harm."
@@ -107,11 +107,17 @@ def check_needs(name: str, weights: Weights | None, arguments: dict[str, Any], *
 MAIN = "main memory"
 
 
+def shown(name: str) -> str:
+    """Return how a model is called in a line for people: of a path its last part only."""
+    return Path(name).name if Path(name).expanduser().exists() else name
+
+
 def free_room(device_map: Any) -> Room | None:
     """Return the memory that a device map means, or None if it is one of its own."""
     import torch
 
-    if device_map is None or device_map == "cpu":
+    on_card = device_map == "mps" or torch.cuda.is_available()
+    if device_map in (None, "cpu") or (isinstance(device_map, str) and not on_card):
         import psutil
 
         memory = psutil.virtual_memory()
@@ -119,7 +125,7 @@ def free_room(device_map: Any) -> Room | None:
     if device_map == "mps":
         total = torch.mps.recommended_max_memory()
         return Room("the graphics memory", total - torch.mps.current_allocated_memory(), total)
-    if isinstance(device_map, str) and torch.cuda.is_available():
+    if isinstance(device_map, str):
         sizes = [torch.cuda.mem_get_info(number) for number in range(torch.cuda.device_count())]
         return Room("the graphics memory", sum(free for free, _ in sizes), sum(total for _, total in sizes))
     return None
@@ -184,4 +190,4 @@ def _many(count: int) -> str:
 
 
 def _gigabytes(size: int) -> str:
-    return f"{size / _GB:.1f} GB"
+    return f"{size / _GB:.1f} GB" if size >= 0.1 * _GB else f"{size / 1e6:.1f} MB"

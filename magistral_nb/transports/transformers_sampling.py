@@ -25,12 +25,19 @@ def check_fields(body: Mapping[str, Any]) -> None:
         )
 
 
-def generation_config(model: Any, body: Mapping[str, Any], max_new_tokens: int) -> Any:
-    """Return the model's own settings for generating, with the request's in place of all that concerns sampling."""
+def generation_config(model: Any, body: Mapping[str, Any], *, max_new_tokens: int, end: int | None) -> Any:
+    """Return the model's own settings for generating, with the request's in place of all that concerns sampling.
+
+    `end` is the token that ends a reply where the model's files name none.
+    """
     config = copy.deepcopy(model.generation_config)
     # We draw by ourselves, so these stand at values that say nothing, whatever the model's files recommend.
     config.update(do_sample=False, temperature=1.0, top_p=1.0, top_k=50, min_p=None, typical_p=None, num_beams=1)
     config.update(max_length=None, max_new_tokens=max_new_tokens, return_dict_in_generate=False)
+    if config.eos_token_id is None:
+        config.update(eos_token_id=end)
+    if config.pad_token_id is None:  # nothing is padded; without one, a warning is logged at every question
+        config.update(pad_token_id=end)
     if "repetition_penalty" in body:
         config.update(repetition_penalty=float(body["repetition_penalty"]))
     return config

@@ -12,12 +12,16 @@ MISTRAL_COMMON = "MistralCommonBackend"
 
 
 class Vocabulary:
-    """The tokens of a model: `controls` are those that no text may become, by their names."""
+    """The tokens of a model.
+
+    controls : those that no text may become, by their names. end : the one that ends a reply.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.is_mistral_common = type(tokenizer).__name__ == MISTRAL_COMMON
         self.controls = self._controls()
+        self.end: int | None = tokenizer.eos_token_id
         self._names = {token: name for name, token in self.controls.items()}
         self._lookalike = re.compile("|".join(map(re.escape, sorted(self.controls, key=len, reverse=True))) or "(?!)")
 
