@@ -43,6 +43,7 @@ def test_a_character_comes_with_its_last_byte() -> None:
 def test_spaces_between_words_are_kept() -> None:
     text = TokenText(stripped)
     assert "".join(text.feed(token) for token in b"one two") == "one two"
+    assert text.flush(behind=ord("!")) + text.feed(ord(" ")) + text.feed(ord("x")) == " x"
 
 
 STOPS = ["ab", "abc!", "é–"]

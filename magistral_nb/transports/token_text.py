@@ -28,10 +28,13 @@ class TokenText:
         self._before, self._held = self._held, []
         return text
 
-    def flush(self) -> str:
-        """Return what is held back, with a mark in place of what never became a character."""
+    def flush(self, behind: int | None = None) -> str:
+        """Return what is held back, with a mark in place of what never became a character.
+
+        `behind` is a token that is told otherwise, and behind which the text goes on.
+        """
         text = self._new_text() if self._held else ""
-        self._before, self._held = [], []
+        self._before, self._held = [] if behind is None else [behind], []
         return text
 
     def _new_text(self) -> str:

@@ -155,7 +155,7 @@ class _Reply:
         if name is None:
             self._say(self._text.feed(token), tokens=1)
             return
-        self._say(self._text.flush(), tokens=0)
+        self._say(self._text.flush(behind=token), tokens=0)
         self._feed(self._stops.flush(), tokens=0)
         if not self._stops.found:
             self._feed(name, control=True)
@@ -204,7 +204,7 @@ def _told() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise ServerStreamError(
             "The model ran out of memory in the middle of its reply.",
-            hint="Shorten the prompt, lower max_tokens, or load it in 4 bits (load_in_4bit).",
+            hint="Shorten the prompt, lower max_tokens, or load it in 4 bits (load_in_4bit=True).",
         ) from error
     except Exception as error:
         raise ServerStreamError(f"transformers failed: {type(error).__name__}: {str(error)[:500]}") from error

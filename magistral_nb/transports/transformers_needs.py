@@ -94,7 +94,7 @@ def check_needs(name: str, weights: Weights | None, arguments: dict[str, Any], *
     if needed <= room.free:
         return Needs(text, fits=True)
     smaller = _gigabytes(weights.bytes_needed(dtype, load_in_4bit=True))
-    hint = "" if load_in_4bit else f"In 4 bits it needs about {smaller} (load_in_4bit). "
+    hint = "" if load_in_4bit else f"In 4 bits it needs about {smaller} (load_in_4bit=True). "
     if room.where == MAIN and needed > room.total:
         there_are = f"and there are {_gigabytes(room.total)} of {MAIN}"
         raise ConfigurationError(

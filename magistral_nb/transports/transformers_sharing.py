@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magistral_nb.transports.transformers_loading import Progress, TransformersModel, load
@@ -37,7 +38,8 @@ _lock = threading.Lock()
 
 def borrow(name: str, how: TransformersModel) -> Shared:
     """Return the model of that name, which is loaded if need be. It may still be loading."""
-    key = (name, repr(how))
+    path = Path(name).expanduser()
+    key = (str(path.resolve()) if path.exists() else name, repr(how))
     with _lock:
         shared = _shared.get(key)
         if shared is None or shared.has_failed:

@@ -93,7 +93,7 @@ def test_a_magistral_fits_a_card_of_24_gb_in_4_bits(monkeypatch: pytest.MonkeyPa
     whole = check_needs("M", MAGISTRAL, load_arguments(TransformersModel()), load_in_4bit=False)
     assert whole.fits is False
     assert "about 47.2 GB" in whole.text
-    assert "In 4 bits it needs about 14.3 GB (load_in_4bit)" in whole.text
+    assert "In 4 bits it needs about 14.3 GB (load_in_4bit=True)" in whole.text
 
 
 def test_4_bits_are_really_loaded_and_answer(llama_folder: Path) -> None:
