@@ -1,10 +1,13 @@
 # The house around the package. Two commands for everyone: `make demo` and `make test`; `make help` shows the rest.
-# Nothing is installed outside .venv, except Debian's Chromium by `make test` where that is run as root.
+# Nothing is installed outside .venv and .venv-transformers, except Debian's Chromium by `make test` where that is run as root.
 # Kept to what GNU make 3.81 (macOS) understands.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# PyTorch is large, so what needs it has an environment of its own. Elsewhere another build of it may suit better.
+TORCH_VENV := .venv-transformers
+TORCH ?= torch==2.13.0
 PIP := $(BIN)/python -m pip install --quiet
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -12,7 +15,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo check test bench release-check clean
+.PHONY: help setup demo check test test-transformers bench release-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,10 +32,14 @@ check: $(VENV)/.dev ## style, types, and the floors that imports must keep
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(VENV)/.test ## all tests, those with a real model, a real kernel and a real browser included
+test: $(VENV)/.test ## all tests but those that need PyTorch, those with a real model, a real kernel and a real browser included
 	@$(BIN)/python -m magistral_nb demo --install
 	@$(BIN)/python scripts/server_env.py
-	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -m ""
+	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -m "not transformers"
+
+test-transformers: $(TORCH_VENV)/.test ## the tests of Client("transformers"), with PyTorch on the processor and tiny models
+	@$(TORCH_VENV)/bin/python -m magistral_nb demo --install
+	@$(TORCH_VENV)/bin/python -m pytest -m transformers tests/transformers
 
 bench: $(VENV)/.bench ## what the package costs beside a bare HTTP client and OpenAI's, as tables
 	$(BIN)/python -m benchmarks.bench_import
@@ -41,8 +48,8 @@ bench: $(VENV)/.bench ## what the package costs beside a bare HTTP client and Op
 release-check: $(VENV)/.dev ## build what would be released, and try it in an empty environment
 	$(BIN)/python scripts/release_check.py
 
-clean: ## remove .venv and everything that was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## remove the environments and everything that was built
+	rm -rf $(VENV) $(TORCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp in .venv says that its install is done; it is done again when pyproject.toml changes.
@@ -71,4 +78,12 @@ $(VENV)/.bench: $(VENV)/.dev
 $(VENV)/.test: $(VENV)/.python pyproject.toml
 	@echo "Installing the package and what its tests need into $(VENV) (a minute or two) …"
 	@$(PIP) --editable '.[local,lab]' --group dev --group browser
+	@touch $@
+
+$(TORCH_VENV)/.test: pyproject.toml
+	@rm -rf $(TORCH_VENV)
+	$(PYTHON) -m venv $(TORCH_VENV)
+	@$(TORCH_VENV)/bin/python -m pip install --quiet --upgrade pip # dependency groups need pip 25.1
+	@echo "Installing the package, $(TORCH) and transformers into $(TORCH_VENV) (some minutes) …"
+	@$(TORCH_VENV)/bin/python -m pip install --quiet '$(TORCH)' --editable '.[transformers]' --group transformers
 	@touch $@

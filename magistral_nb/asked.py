@@ -73,6 +73,8 @@ def _revision(settings: Settings, row: Endpoint) -> tuple[str | None, str]:
     if row.revision:
         return row.revision, f"the endpoint {row.name} says so"
     model = str(settings.model or "")
+    if model and not (row.system or row.base_url or row.template):  # an engine in this process has looked at it
+        return None, f"the files of {model!r} are no Magistral's"
     if named := named_revision(model):
         return named, f"the model id {model!r} names it"
     if not model:

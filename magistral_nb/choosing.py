@@ -327,9 +327,33 @@ def _look_at_gguf(row: Endpoint, model: str, revision: str | None, options: Engi
     return replace(row, context=context, revision=revision, system=row.system and revision is not None)
 
 
+def _transformers(row: Endpoint, access: Access) -> Transport:
+    from magistral_nb.transports.transformers import TransformersModel, TransformersTransport
+
+    options = access.options
+    return TransformersTransport(
+        TransformersModel(
+            device_map=options.get("device_map"),
+            dtype=options.get("dtype"),
+            load_in_4bit=options.get("load_in_4bit", False),
+        )
+    )
+
+
+def _look_at_transformers(row: Endpoint, model: str, revision: str | None, options: EngineOptions) -> Endpoint:
+    from magistral_nb.transports.transformers_look import revision_of_model
+
+    revision = revision or row.revision or revision_of_model(model)
+    return replace(row, revision=revision, system=row.system and revision is not None)
+
+
 _TRANSPORTS: Mapping[Engine, Callable[[Endpoint, Access], Transport]] = {
     "http": _http,
     "demo": _demo,
     "llamacpp": _llamacpp,
+    "transformers": _transformers,
 }
-_LOOKS: Mapping[Engine, Callable[[Endpoint, str, str | None, EngineOptions], Endpoint]] = {"llamacpp": _look_at_gguf}
+_LOOKS: Mapping[Engine, Callable[[Endpoint, str, str | None, EngineOptions], Endpoint]] = {
+    "llamacpp": _look_at_gguf,
+    "transformers": _look_at_transformers,
+}

@@ -26,17 +26,17 @@ class EngineOptions(TypedDict, total=False):
     gpu_layers: int
     threads: int
     check_memory: bool
-    device_map: str
+    device_map: str | Mapping[str, Any]
     dtype: str
     load_in_4bit: bool
 
 
 USED_BY: Mapping[str, Collection[str]] = {
-    "n_ctx": ("llamacpp", "demo", "transformers"),
+    "n_ctx": ("llamacpp", "demo"),
     "kv": ("llamacpp", "demo"),
     "gpu_layers": ("llamacpp",),
-    "threads": ("llamacpp", "demo", "transformers"),
-    "check_memory": ("llamacpp", "transformers"),
+    "threads": ("llamacpp", "demo"),
+    "check_memory": ("llamacpp",),
     "device_map": ("transformers",),
     "dtype": ("transformers",),
     "load_in_4bit": ("transformers",),
@@ -45,7 +45,6 @@ USED_BY: Mapping[str, Collection[str]] = {
 _LEAST: Mapping[str, int] = {"n_ctx": 256, "gpu_layers": -1, "threads": 1}
 _MOST = 2**31 - 1
 _BOOLEANS = ("check_memory", "load_in_4bit")
-_TEXTS = ("device_map", "dtype")
 
 
 def checked_options(options: Mapping[str, Any], *, other_keywords: Collection[str] = ()) -> EngineOptions:
@@ -85,8 +84,10 @@ def _what_it_must_be(name: str, value: object) -> str:
         return "" if value in ("f16", "q8_0") else "'f16' or 'q8_0'"
     if name in _BOOLEANS:
         return "" if isinstance(value, bool) else "True or False"
-    if name in _TEXTS:
-        return "" if isinstance(value, str) and value else "a text"
+    if name in ("device_map", "dtype"):
+        kinds = (str,) if name == "dtype" else (str, Mapping)
+        wanted = "a text" if name == "dtype" else "a text such as 'cuda', or a dict"
+        return "" if isinstance(value, kinds) and value else wanted
     least = _LEAST[name]
     fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MOST
     return "" if fits else f"a whole number of at least {least}"

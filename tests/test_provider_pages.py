@@ -22,6 +22,9 @@ from tests.provider_samples import BREAKS, SENDS
 PAGES = Path(__file__).parents[1] / "docs" / "providers"
 UPDATE = bool(os.environ.get("MAGISTRAL_UPDATE_DOCS"))  # read before the tests clean the environment
 SERVERS = [name for name, row in ENDPOINTS.items() if row.engine == "http"]
+STARTED = ("", "as you start it")
+OF_ITS_OWN = {"transformers": ("a name on the hub, or a folder", "the model's own")}
+"""Model and window where they are whatever somebody asks for."""
 QUOTES = re.compile(r"(?<=## What its failures look like\n)(.*?```text\n)(.*?)(\n```)", re.DOTALL)
 
 
@@ -41,9 +44,9 @@ def facts(row: Endpoint) -> list[str]:
         f"[{row.name}]({row.name}.md)",
         f"`{row.base_url}`" if row.base_url else "in this process",
         key,
-        f"`{row.model}`" if row.model else "the name of your endpoint",
+        f"`{row.model}`" if row.model else OF_ITS_OWN.get(row.engine, ("the name of your endpoint",))[0],
         price if row in HOSTED else "yours to run",
-        f"{row.context:,}" if row.context else "not known" if row in HOSTED else "as you start it",
+        f"{row.context:,}" if row.context else "not known" if row in HOSTED else OF_ITS_OWN.get(row.engine, STARTED)[1],
     ]
 
 

@@ -10,7 +10,7 @@ from magistral_nb.costs import Price
 from magistral_nb.dialects import PLAIN, Dialect
 from magistral_nb.settings import Timeouts
 
-Engine = Literal["http", "demo", "llamacpp"]
+Engine = Literal["http", "demo", "llamacpp", "transformers"]
 
 KEEP_THE_PROMPT = "Was the default system prompt replaced? Use instructions=… to add to it."
 """The first thing to look at when a Magistral does not think, wherever it runs."""

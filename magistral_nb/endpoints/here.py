@@ -153,6 +153,24 @@ HERE = (
         engine="llamacpp",
     ),
     Endpoint(
+        name="transformers",
+        description="a model in this process, by transformers: from the hub, or from a folder",
+        key_needed=False,
+        # A prompt may take minutes to read here, and a token seconds: silence says nothing.
+        timeouts=Timeouts(connect=None, first_event=None, between_events=None),
+        dialect=Dialect(
+            name="transformers",
+            thought_chunk="string",
+            history="reasoning_content",
+            no_thinking_hint=KEEP_THE_PROMPT,
+        ),
+        hint=(
+            "A name on the hub, such as mistralai/Magistral-Small-2509, or a folder with its files. "
+            'It needs: pip install "magistral_nb[transformers]".'
+        ),
+        engine="transformers",
+    ),
+    Endpoint(
         name="demo",
         description="the embedded demonstration model, in this process: no key, no network",
         key_needed=False,

@@ -170,7 +170,10 @@ class LlamaCppTransport:
 
     def counts_at_once(self, model: str) -> bool:
         """Say whether the model is loaded."""
-        return is_loaded(self._model.load(model))
+        try:
+            return is_loaded(self._model.load(model))
+        except ConfigurationError:  # there is no such file
+            return False
 
     def close(self) -> None:
         """Close the connections, and free the engines unless others use them. A later request starts anew."""
