@@ -23,7 +23,10 @@ PAGES = Path(__file__).parents[1] / "docs" / "providers"
 UPDATE = bool(os.environ.get("MAGISTRAL_UPDATE_DOCS"))  # read before the tests clean the environment
 SERVERS = [name for name, row in ENDPOINTS.items() if row.engine == "http"]
 STARTED = ("", "as you start it")
-OF_ITS_OWN = {"transformers": ("a name on the hub, or a folder", "the model's own")}
+OF_ITS_OWN = {
+    "transformers": ("a name on the hub, or a folder", "the model's own"),
+    "llamacpp": ("a file of your own", ""),
+}
 """Model and window where they are whatever somebody asks for."""
 QUOTES = re.compile(r"(?<=## What its failures look like\n)(.*?```text\n)(.*?)(\n```)", re.DOTALL)
 

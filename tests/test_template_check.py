@@ -17,7 +17,7 @@ from magistral_nb.errors import ConfigurationError
 from magistral_nb.templating import template_text
 from magistral_nb.transports import template_check
 from magistral_nb.transports.gguf_file import GgufFile, read_gguf
-from magistral_nb.transports.own_spelling import OwnSpelling, confirm_spelling, decide_spelling, probes_of, tags_of
+from magistral_nb.transports.own_spelling import OwnSpelling, confirm_spelling, probes_of, spelled_by_template, tags_of
 from magistral_nb.transports.template_check import Rendered, Tags, judge, probes, render_apart
 from tests.chat_oracles import official_template_text
 from tests.gguf_writer import PLAIN_TEMPLATE, header, magistral, write
@@ -135,15 +135,15 @@ def model(tmp_path: Path, template: str | None, **more: Any) -> GgufFile:
 
 def test_a_file_without_a_template_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"m\.gguf has no chat template"):
-        decide_spelling(model(tmp_path, None))
+        spelled_by_template(model(tmp_path, None))
 
 
 def test_a_magistral_whose_template_forgets_thinking_is_refused_and_another_model_is_not(tmp_path: Path) -> None:
     forgetful = RIGHT["cuts old thinking"][0]
-    other = decide_spelling(model(tmp_path, forgetful))
+    other = spelled_by_template(model(tmp_path, forgetful))
     assert other.history is None
     with pytest.raises(ConfigurationError, match="leaves out the thinking of earlier turns"):
-        decide_spelling(replace(model(tmp_path, forgetful), names=("Magistral-Small-2509",)))
+        spelled_by_template(replace(model(tmp_path, forgetful), names=("Magistral-Small-2509",)))
     kept = {"messages": [{"role": "assistant", "content": "A", "reasoning_content": "T"}]}
     with pytest.raises(ConfigurationError, match=r"thinking that is kept.*keep_thinking='none'"):
         other.body(kept)
@@ -151,7 +151,7 @@ def test_a_magistral_whose_template_forgets_thinking_is_refused_and_another_mode
 
 def test_what_llamacpp_renders_decides_in_the_end(tmp_path: Path) -> None:
     file = model(tmp_path, PLAIN_TEMPLATE)
-    assert decide_spelling(file).history == "inline"
+    assert spelled_by_template(file).history == "inline"
     rendered = render_apart(RIGHT["its own field"][0], tags_of(file))
     assert confirm_spelling(file, rendered).history == "field"
     with pytest.raises(ConfigurationError, match=r"m\.gguf cannot be used as it is: its chat template cannot be"):

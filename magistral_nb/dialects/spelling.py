@@ -93,7 +93,7 @@ def _mark_prefill(spelled: dict[str, Any], dialect: Dialect) -> None:
 
 def _spell(message: Message, dialect: Dialect, revision: str | None) -> dict[str, Any]:
     spelled: dict[str, Any] = {"role": message.role, "content": _content(message, dialect, revision)}
-    if message.thinking and message.role == "assistant" and dialect.history in ("reasoning", "reasoning_content"):
+    if message.thinking and message.role == "assistant" and _goes_into_a_field(message, dialect):
         spelled[dialect.history] = message.thinking
     if message.tool_calls:
         spelled["tool_calls"] = [
@@ -109,15 +109,26 @@ def _spell(message: Message, dialect: Dialect, revision: str | None) -> dict[str
 def _content(message: Message, dialect: Dialect, revision: str | None) -> str | list[dict[str, Any]]:
     """The content of a message: a plain string wherever that says it all, since every server reads those."""
     if message.role == "assistant":
-        if not message.thinking or dialect.history in ("reasoning", "reasoning_content"):
+        if not message.thinking or _goes_into_a_field(message, dialect):
             return message.text
-        in_chunks = dialect.history == "chunks" and revision != "2506"  # which knows no thinking chunks
+        # 2506 knows no thinking chunks; an open thought can be told in no other way.
+        in_chunks = (dialect.history == "chunks" and revision != "2506") or _goes_in_parts(message, dialect)
     else:
         in_chunks = dialect.thought_chunk != "no" and bool(message.thinking)
     has_image = any(isinstance(part, Image) for part in message.parts)
     if in_chunks or has_image:
         return [_chunk(part, dialect.thought_chunk) for part in message.parts]
     return "".join(_as_text(part, message, revision) for part in message.parts)
+
+
+def _goes_into_a_field(message: Message, dialect: Dialect) -> bool:
+    return dialect.history in ("reasoning", "reasoning_content") and not _goes_in_parts(message, dialect)
+
+
+def _goes_in_parts(message: Message, dialect: Dialect) -> bool:
+    """Say whether a thought is to be gone on with, where a field would close it and parts are read."""
+    is_open = any(isinstance(part, Thought) and not part.closed for part in message.parts)
+    return is_open and dialect.history in ("reasoning", "reasoning_content") and dialect.thought_chunk != "no"
 
 
 def _as_text(part: Part, message: Message, revision: str | None) -> str:

@@ -177,7 +177,7 @@ HERE = (
         model="smollm2-135m-instruct",
         template="demo",
         system=False,
-        dialect=Dialect(name="demo", opens_thought=True),
+        dialect=Dialect(name="demo", history="reasoning_content", opens_thought=True),
         context=8192,
         label=(
             "A demonstration model with 135 million parameters: often wrong. "

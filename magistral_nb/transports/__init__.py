@@ -23,11 +23,15 @@ Chunk = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What goes down to a server: the JSON body of a chat completion, and how patient to be."""
+    """What goes down to a server: the JSON body of a chat completion, and how patient to be.
+
+    raw : the body is that of a completion without messages, whose prompt is token ids.
+    """
 
     body: dict[str, Any]
     timeouts: Timeouts
     max_retries: int = 2
+    raw: bool = False
 
 
 class Transport(Protocol):

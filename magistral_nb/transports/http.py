@@ -102,7 +102,11 @@ class HttpTransport:
 
     def count_tokens(self, text: str, model: str) -> int:
         """Ask the server's own tokenizer. Raises ConfigurationError if the server has no door to it."""
-        url, body = tokenize_url(self._wire.base_url), tokenize_body(text, model)
+        return len(self.tokenize(text, model))
+
+    def tokenize(self, text: str, model: str, *, controls: bool = False) -> list[Any]:
+        """Return the tokens of a text; `controls` says whether words that look like control tokens are some."""
+        url, body = tokenize_url(self._wire.base_url), tokenize_body(text, model, controls=controls)
         try:
             with self._clients.translating(self._wire):
                 post = self._clients.sync().post
@@ -148,7 +152,7 @@ class HttpTransport:
         longest = None if None in both else max(limit for limit in both if limit is not None)
         return {
             "model": "",
-            "messages": (),
+            ("prompt" if request.raw else "messages"): (),
             "stream": True,
             "extra_body": request.body,
             "extra_headers": self._clients.request_headers(),
@@ -158,7 +162,9 @@ class HttpTransport:
     def _try(self, tries: Tries) -> Generator[Chunk, None, None]:
         reader, clocks = EventReader(), tries.clocks
         with self._clients.translating(self._wire, clocks) as progress, ExitStack() as stack:
-            create = self._clients.sync().chat.completions.with_streaming_response.create
+            client = self._clients.sync()
+            resource = client.completions if tries.request.raw else client.chat.completions
+            create: Any = resource.with_streaming_response.create
             with clocks:
                 response = stack.enter_context(create(**self._arguments(tries.request)))
             yield _about(response.headers)
@@ -182,7 +188,9 @@ class HttpTransport:
         reader, clocks = EventReader(), tries.clocks
         async with AsyncExitStack() as stack:
             progress = stack.enter_context(self._clients.translating(self._wire, clocks))
-            create = self._clients.of_running_loop().chat.completions.with_streaming_response.create
+            client = self._clients.of_running_loop()
+            resource = client.completions if tries.request.raw else client.chat.completions
+            create: Any = resource.with_streaming_response.create
             with clocks:
                 response = await stack.enter_async_context(create(**self._arguments(tries.request)))
             yield _about(response.headers)

@@ -10,7 +10,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ from magistral_nb.transports.llamacpp_engine import Load
 from magistral_nb.transports.llamacpp_sharing import Loaded, News, SharedEngine, borrow, is_loaded, release
 from magistral_nb.transports.machine import processors
 from magistral_nb.transports.model_files import find_model, models_in
+from magistral_nb.transports.own_spelling import OwnSpelling
+from magistral_nb.transports.own_tokens import Ended, OwnTokens
 
 if TYPE_CHECKING:
     from magistral_nb.transports.http import HttpTransport
@@ -128,6 +130,9 @@ class LlamaCppTransport:
         yield from told.new(use.shared.news)
         http, loaded = self._connection(use)
         yield from use.notices()
+        if isinstance(loaded.spelling, OwnTokens):
+            yield from self._by_ids(request, loaded.spelling, http)
+            return
         yield from http.stream(self._complete(request, loaded))
 
     async def astream(self, request: Request) -> AsyncGenerator[Chunk, None]:
@@ -147,6 +152,14 @@ class LlamaCppTransport:
         http, loaded = self._connection(use)
         for chunk in use.notices():
             yield chunk
+        spelling, ended = loaded.spelling, Ended()
+        if isinstance(spelling, OwnTokens):
+            spelled, reply = await asyncio.to_thread(spelling.request, self._with_fields(request), http)
+            async with aclosing(http.astream(spelled)) as chunks:
+                async for chunk in chunks:
+                    for told_chunk in spelling.chunks(chunk, reply, ended):
+                        yield told_chunk
+            return
         async with aclosing(http.astream(self._complete(request, loaded))) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -192,9 +205,21 @@ class LlamaCppTransport:
     def _load(self, request: Request) -> Load:
         return self._model.load(str(request.body.get("model") or ""))
 
+    def _by_ids(self, request: Request, spelling: OwnTokens, http: HttpTransport) -> Generator[Chunk, None, None]:
+        spelled, reply = spelling.request(self._with_fields(request), http)
+        ended = Ended()
+        with closing(http.stream(spelled)) as chunks:
+            for chunk in chunks:
+                yield from spelling.chunks(chunk, reply, ended)
+
     def _complete(self, request: Request, loaded: Loaded) -> Request:
-        body = {**self._model.request_fields, **request.body}
-        return _allowed(replace(request, body=loaded.spelling.body(body) if loaded.spelling else body))
+        request = self._with_fields(request)
+        if isinstance(loaded.spelling, OwnSpelling):
+            request = replace(request, body=loaded.spelling.body(request.body))
+        return _allowed(request)
+
+    def _with_fields(self, request: Request) -> Request:
+        return replace(request, body={**self._model.request_fields, **request.body})
 
     def _borrow(self, load: Load) -> _Use:
         with self._lock:

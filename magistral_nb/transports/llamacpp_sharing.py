@@ -14,6 +14,7 @@ from magistral_nb.transports.llamacpp_engine import Engine, Load, import_xllamac
 from magistral_nb.transports.machine import free_memory
 from magistral_nb.transports.memory import Plan, Room, check_room, memory_text
 from magistral_nb.transports.own_spelling import OwnSpelling, confirm_spelling, decide_spelling, probes_of
+from magistral_nb.transports.own_tokens import OwnTokens
 
 _ALL_LAYERS = 9_999
 """What llama.cpp takes for all, where a file does not say how many it has."""
@@ -36,7 +37,7 @@ class Loaded:
     """An engine, and how requests to it are spelled; None leaves them as they are."""
 
     engine: Engine
-    spelling: OwnSpelling | None
+    spelling: OwnSpelling | OwnTokens | None
 
 
 @dataclass(eq=False)
@@ -127,10 +128,12 @@ def _import_what_questions_need() -> None:
 def _load_own(shared: SharedEngine) -> Loaded:
     """Load a file of the user's own: look at its template, weigh it, tell, load, and look at its template again."""
     model = read_gguf(shared.load.paths)
-    decide_spelling(model)
+    spelling = decide_spelling(model)
     with _one_at_a_time:
         layers = _weigh(shared.load, shared.news)
         engine = _engine(shared, gpu_layers=layers)
+    if isinstance(spelling, OwnTokens):
+        return Loaded(engine, spelling)
     try:
         return Loaded(engine, confirm_spelling(model, engine.render(probes_of(model))))
     except BaseException:

@@ -15,6 +15,8 @@ from typing import Any
 
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.transports.gguf_file import GgufFile
+from magistral_nb.transports.magistral_format import format_of_controls
+from magistral_nb.transports.own_tokens import OwnTokens
 from magistral_nb.transports.template_check import History, Rendered, Tags, Verdict, judge, probes, render_apart
 
 _TOKENS, _PLAIN = Tags("[THINK]", "[/THINK]"), Tags("<think>\n", "\n</think>\n")
@@ -133,12 +135,17 @@ def _any_of(words: Collection[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
 
-def decide_spelling(model: GgufFile) -> OwnSpelling:
-    """Decide how a file is spelled, before it is loaded. Raises ConfigurationError that names what is wrong with it.
+def decide_spelling(model: GgufFile) -> OwnSpelling | OwnTokens:
+    """Decide how a file is spelled, before it is loaded: a Magistral by our own format, others by their own template.
 
-    This is the one place that decides it: a file that is not to be spelled by its own template gets another answer
-    here.
+    This is the one place that decides it. Raises ConfigurationError that names what is wrong with a file's template.
     """
+    revision = format_of_controls(model.controls)
+    return OwnTokens(revision, model.controls) if revision else spelled_by_template(model)
+
+
+def spelled_by_template(model: GgufFile) -> OwnSpelling:
+    """Return how a file is spelled by its own template. Raises ConfigurationError that names what is wrong with it."""
     if model.template is None:
         raise ConfigurationError(
             f"{model.paths[0].name} has no chat template, so nobody knows how a conversation is spelled for it.",

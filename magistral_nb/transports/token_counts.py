@@ -17,18 +17,18 @@ def tokenize_url(base_url: str) -> str:
     return f"{base_url.rstrip('/').removesuffix('/v1')}/tokenize"
 
 
-def tokenize_body(text: str, model: str) -> dict[str, Any]:
+def tokenize_body(text: str, model: str, *, controls: bool = False) -> dict[str, Any]:
     """Return a question that each of them understands: `content` is llama.cpp's word, `prompt` that of the others."""
     said = {"content": text, "prompt": text}
-    return {"model": model, **said, "add_special": False, "add_special_tokens": False, "parse_special": False}
+    return {"model": model, **said, "add_special": False, "add_special_tokens": False, "parse_special": controls}
 
 
-def tokens_in(answer: object) -> int:
-    """Return how many tokens were counted. Raises ValueError for an answer that tells no tokens."""
+def tokens_in(answer: object) -> list[Any]:
+    """Return the tokens that were counted. Raises ValueError for an answer that tells none."""
     tokens = answer.get("tokens") if isinstance(answer, Mapping) else None
     if not isinstance(tokens, list):
         raise ValueError("the answer holds no list of tokens")
-    return len(tokens)
+    return tokens
 
 
 def cannot_count(endpoint: str) -> ConfigurationError:

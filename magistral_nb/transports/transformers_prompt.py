@@ -11,15 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from magistral_nb.chat_format import Prompt
 from magistral_nb.errors import ConfigurationError, TemplateError
+from magistral_nb.transports.magistral_format import format_of_controls, prompt_of, refuse_pictures
 from magistral_nb.transports.raw_reply import CLOSING, OPENING
 from magistral_nb.transports.template_check import Rendered, Tags, judge, probes
 from magistral_nb.transports.transformers_vocabulary import Vocabulary
 
-_MAGISTRAL = {"[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"}
-_LATER = "[MODEL_SETTINGS]"
-"""Models after Magistral have it: their format is another one."""
 _OPENINGS = ("<think>", OPENING)
 _TAIL = 12
 
@@ -36,10 +33,7 @@ class TokenPrompt:
 def make_prompt(vocabulary: Vocabulary, body: Mapping[str, Any]) -> TokenPrompt:
     """Return the prompt of a request. Raises ConfigurationError for what the model or its format has no place for."""
     messages: Sequence[Mapping[str, Any]] = body["messages"]
-    if any(isinstance(part, Mapping) and part.get("type") == "image_url" for part in _parts(messages)):
-        raise ConfigurationError(
-            "Client('transformers') reads no pictures yet.", hint="Ask a server, such as vLLM: Client('vllm')."
-        )
+    refuse_pictures(messages, endpoint="transformers")
     revision = magistral_revision(vocabulary)
     if revision:
         return _in_our_format(vocabulary, messages, body.get("tools"), revision)
@@ -53,20 +47,17 @@ def magistral_revision(vocabulary: Vocabulary) -> str | None:
 
     2509 shares its format with 2507.
     """
-    if not set(vocabulary.controls) >= _MAGISTRAL or _LATER in vocabulary.controls:
-        return None
-    return "2507" if {OPENING, CLOSING} <= set(vocabulary.controls) else "2506"
+    return format_of_controls(vocabulary.controls)
 
 
 def _in_our_format(
     vocabulary: Vocabulary, messages: Sequence[Mapping[str, Any]], tools: Any, revision: str
 ) -> TokenPrompt:
-    prompt = Prompt.render(messages, revision=revision, tools=tools, continue_final=_is_reply(messages[-1]))
+    prompt, opened = prompt_of(messages, tools, revision)
     ids: list[int] = []
     for kind, text in prompt.parts:
         ids += [vocabulary.control(text)] if kind == "control" else vocabulary.ids(text)
-    last = next((text for kind, text in reversed(prompt.parts) if kind == "control"), "")
-    return TokenPrompt(ids, opened=OPENING if last == OPENING else "")
+    return TokenPrompt(ids, opened)
 
 
 def _by_mistral_common(
@@ -194,11 +185,6 @@ def _with_parsed_arguments(call: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_reply(message: Mapping[str, Any]) -> bool:
     return message.get("role") == "assistant"
-
-
-def _parts(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
-    contents = [message.get("content") for message in messages]
-    return [part for content in contents if isinstance(content, list) for part in content]
 
 
 def _names(data: Any) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 from magistral_nb.transports import demo_model
@@ -12,7 +13,7 @@ from magistral_nb.transports.gguf_header import _Reader
 from tests.gguf_writer import text
 
 ALIGNMENT = 32
-_TEMPLATE, _NAME = "tokenizer.chat_template", "general.name"
+_TEMPLATE, _NAME, _TOKENS = "tokenizer.chat_template", "general.name", "tokenizer.ggml.tokens"
 
 FIELD_TEMPLATE = (
     "{%- for m in messages -%}<|im_start|>{{ m.role }}\n"
@@ -37,8 +38,19 @@ def linked(folder: Path, name: str = "my-model.gguf") -> Path:
     return path
 
 
-def with_template(folder: Path, template: str | None, *, file: str, name: str = "My Model") -> Path:
-    """A copy whose header holds another chat template, or none, and another name."""
+MAGISTRAL_WORDS = {
+    "<repo_name>": "[INST]", "<reponame>": "[/INST]", "<file_sep>": "[SYSTEM_PROMPT]", "<filename>": "[/SYSTEM_PROMPT]",
+    "<gh_stars>": "[TOOL_CALLS]", "<issue_start>": "[ARGS]", "<issue_comment>": "[AVAILABLE_TOOLS]",
+    "<issue_closed>": "[/AVAILABLE_TOOLS]", "<jupyter_start>": "[TOOL_RESULTS]", "<jupyter_text>": "[/TOOL_RESULTS]",
+    "<jupyter_code>": "[THINK]", "<jupyter_output>": "[/THINK]", "<jupyter_script>": "<s>", "<empty_output>": "</s>",
+}  # fmt: skip
+"""Control tokens that the model never uses, and those of Magistral's that take their places."""
+
+
+def with_template(
+    folder: Path, template: str | None, *, file: str, name: str = "My Model", words: Mapping[str, str] | None = None
+) -> Path:
+    """A copy whose header holds another chat template, or none, another name, and other words for some tokens."""
     with demo_model.locate().open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
         reader = _Reader(data)
         reader.skip(8)
@@ -49,7 +61,11 @@ def with_template(folder: Path, template: str | None, *, file: str, name: str = 
             key = reader.string(65_535)
             reader.value(reader.number("I"))
             if key not in (_TEMPLATE, _NAME):
-                kept.append(data[start : reader.at])
+                entry = data[start : reader.at]
+                for word, other in (words or {}).items() if key == _TOKENS else ():
+                    assert text(word) in entry
+                    entry = entry.replace(text(word), text(other), 1)
+                kept.append(entry)
         new = {_NAME: name, **({_TEMPLATE: template} if template is not None else {})}
         kept += [text(key) + struct.pack("<I", 8) + text(value) for key, value in new.items()]
         tables = reader.at

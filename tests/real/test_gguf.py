@@ -21,7 +21,7 @@ from magistral_nb.transports.gguf_file import read_gguf
 from magistral_nb.transports.llamacpp import LlamaCppTransport
 from magistral_nb.transports.llamacpp_engine import Engine, Load
 from magistral_nb.transports.memory import OVERHEAD, Plan
-from magistral_nb.transports.own_spelling import decide_spelling
+from magistral_nb.transports.own_spelling import OwnSpelling, spelled_by_template
 from magistral_nb.transports.template_check import judge, probes
 from tests.real.embedded import socket_folders, wait_until
 from tests.real.gguf_copies import FIELD_TEMPLATE, LOSES_THE_ANSWER, linked, with_template
@@ -62,11 +62,11 @@ def prompt_of(client: Client) -> Any:
     assert isinstance(transport, LlamaCppTransport)
     (use,) = transport._uses.values()
     loaded = use.shared.loading.result()
-    assert loaded.spelling
+    spelling = loaded.spelling
+    assert isinstance(spelling, OwnSpelling)
 
     def rendered(messages: list[dict[str, Any]]) -> str:
-        assert loaded.spelling
-        spelled = loaded.spelling.body({"messages": messages})
+        spelled = spelling.body({"messages": messages})
         text = loaded.engine.render({"it": spelled["messages"]})["it"].text
         assert text is not None
         return text
@@ -245,7 +245,7 @@ def test_a_file_whose_template_is_wrong_is_refused_before_it_is_loaded(
 def test_llamacpp_itself_comes_to_the_same_verdict(mine: str, template: str | None) -> None:
     engine = Engine(Load((Path(mine),), template, context=512, threads=1, alias="x"))
     try:
-        tags = decide_spelling(read_gguf((Path(mine),))).tags
+        tags = spelled_by_template(read_gguf((Path(mine),))).tags
         verdict = judge(engine.render(probes(tags)))
     finally:
         engine.stop()
