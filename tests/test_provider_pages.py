@@ -11,12 +11,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from magistral_nb import ENDPOINTS, Client, Endpoint, MagistralError
 from magistral_nb.endpoints.hosted import HOSTED
+from magistral_nb.transports import llamacpp_sharing
+from magistral_nb.transports.gguf_file import read_gguf
+from magistral_nb.transports.gpus import WHEELS
+from magistral_nb.transports.memory import Plan, Room, gigabytes, memory_text
 from tests.fake_server import FakeServer
+from tests.gguf_writer import header, magistral, write
 from tests.provider_samples import BREAKS, SENDS
 
 PAGES = Path(__file__).parents[1] / "docs" / "providers"
@@ -25,7 +31,7 @@ SERVERS = [name for name, row in ENDPOINTS.items() if row.engine == "http"]
 STARTED = ("", "as you start it")
 OF_ITS_OWN = {
     "transformers": ("a name on the hub, or a folder", "the model's own"),
-    "llamacpp": ("a file of your own", ""),
+    "llamacpp": ("the path of your file", ""),
 }
 """Model and window where they are whatever somebody asks for."""
 QUOTES = re.compile(r"(?<=## What its failures look like\n)(.*?```text\n)(.*?)(\n```)", re.DOTALL)
@@ -119,9 +125,57 @@ def failures(row: Endpoint) -> Iterator[str]:
     yield told(here)
 
 
+def failures_of_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Yield what people read whose own file is not there, damaged, too large, or has a chat template that is wrong."""
+
+    def refused(client: Client, question: Any = "Is 91 prime?") -> str:
+        with pytest.raises(MagistralError) as caught:
+            client.chat(question)
+        line = f"{type(caught.value).__name__}: {' '.join(str(caught.value).split())}"
+        return line.replace(str(folder), "…").replace(f"{len(cut):,} bytes", "9,000,000,000 bytes")
+
+    name = "Magistral-Small-2509-Q4_K_M.gguf"
+    whole, cut = header(magistral()), header(magistral())[:-70]
+    yield refused(Client("gguf"))
+    yield refused(Client("gguf", model=str(folder / name)))
+    (path,) = write(folder / name, cut)
+    yield re.sub(r"at byte [\d,]+", "at byte …", refused(Client("gguf", model=str(path))))
+    loses = "{% for m in messages %}{% if not m.reasoning_content %}{{ m.content }};{% endif %}{% endfor %}"
+    write(path, header(magistral(tokenizer__chat_template=loses)))
+    yield refused(Client("gguf", model=str(path)))
+    write(path, whole)
+    large = replace(read_gguf((path,)), size=14_333_908_832)
+    monkeypatch.setattr(llamacpp_sharing, "read_gguf", lambda paths: large)
+    monkeypatch.setattr(llamacpp_sharing, "usable_cards", lambda xllamacpp: ())
+    monkeypatch.setattr(llamacpp_sharing, "unused_card_advice", lambda: "")
+    monkeypatch.setattr(llamacpp_sharing, "import_xllamacpp", lambda: None)
+    monkeypatch.setattr(llamacpp_sharing, "free_memory", lambda: 19_000_000_000)
+    yield refused(Client("gguf", model=str(path)))
+    monkeypatch.setattr(llamacpp_sharing, "free_memory", lambda: 11_000_000_000)
+    yield refused(Client("gguf", model=str(path)))
+
+
+def test_the_page_of_files_quotes_our_errors_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare_quotes("gguf", "\n\n".join(failures_of_files(tmp_path, monkeypatch)))
+
+
+def test_the_page_of_files_says_what_will_be_said_before_loading(tmp_path: Path) -> None:
+    (path,) = write(tmp_path / "Magistral-Small-2509-Q4_K_M.gguf", header(magistral()))
+    plan = Plan(replace(read_gguf((path,)), size=14_333_908_832), 40_960, "f16", 0)
+    assert f"```text\n{memory_text(plan, Room(27_500_000_000))}\n```" in page("gguf")
+    smaller, packed = replace(plan, n_ctx=16_384), replace(plan, kv="q8_0")
+    for other in (smaller, packed):
+        assert f"{gigabytes(plan.need.cache)} become {gigabytes(other.need.cache)}" in page("gguf")
+    for command in re.findall(r"--index-url (\S+)", page("gguf")):
+        assert command.startswith(WHEELS)
+
+
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_page_quotes_our_errors_as_they_are(name: str) -> None:
-    lines = "\n\n".join(failures(ENDPOINTS[name]))
+    compare_quotes(name, "\n\n".join(failures(ENDPOINTS[name])))
+
+
+def compare_quotes(name: str, lines: str) -> None:
     if UPDATE:
         text = QUOTES.sub(lambda found: found[1] + lines + found[3], page(name))
         (PAGES / f"{name}.md").write_text(text, "utf-8")

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-_WHEELS = "https://xorbitsai.github.io/xllamacpp/whl"
+WHEELS = "https://xorbitsai.github.io/xllamacpp/whl"
 """Where xllamacpp's own page says that its builds for graphics cards are (README of 2026.10.11549, "Installation")."""
 
 
@@ -36,9 +36,9 @@ def usable_cards(xllamacpp: Any) -> tuple[Card, ...]:
 def unused_card_advice() -> str:
     """Say which graphics card this machine seems to have, and how to get a build that uses it; "" if it has none."""
     if os.path.exists("/dev/nvidia0") or shutil.which("nvidia-smi"):
-        return _advice("an NVIDIA card", f"{_WHEELS}/cu128", "cu132 instead of cu128 for CUDA 13")
+        return _advice("an NVIDIA card", f"{WHEELS}/cu128", "cu132 instead of cu128 for CUDA 13")
     if os.path.exists("/dev/kfd"):
-        return _advice("an AMD card", f"{_WHEELS}/rocm-6.4.1", "vulkan instead of rocm-6.4.1 works without ROCm")
+        return _advice("an AMD card", f"{WHEELS}/rocm-6.4.1", "vulkan instead of rocm-6.4.1 works without ROCm")
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return _advice("a graphics chip from Apple", None, "PyPI's build for Macs uses it")
     return ""
