@@ -12,16 +12,8 @@ from typing import Any, Self, Unpack
 
 from magistral_nb.asked import Asked
 from magistral_nb.chat_format import Prompt
-from magistral_nb.choosing import (
-    Access,
-    Choice,
-    choose_endpoint,
-    choose_to_look,
-    find_key,
-    look_at_model,
-    make_transport,
-    with_options,
-)
+from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
+from magistral_nb.connecting import Access, look_at_model, make_transport, with_options
 from magistral_nb.dialects import KeepThinking
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.engine_options import EngineOptions, checked_options

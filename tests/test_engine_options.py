@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from magistral_nb import Client, ConfigurationError
-from magistral_nb.choosing import choose_endpoint, look_at_model, with_options
+from magistral_nb.choosing import choose_endpoint
+from magistral_nb.connecting import look_at_model, with_options
 from magistral_nb.engine_options import USED_BY, EngineOptions, checked_options
 from tests.gguf_writer import header, magistral, write
 

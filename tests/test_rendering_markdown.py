@@ -39,6 +39,13 @@ def test_formulas_and_prices(case: dict[str, Any]) -> None:
         assert words in reading.text
 
 
+@pytest.mark.parametrize("text", ["[words]()", "[words](<>)", "[](), [ ]()"])
+def test_a_link_to_nowhere_is_no_link(text: str) -> None:
+    reading = shown(text)
+    assert reading.all("a") == []
+    assert ("words" in reading.text) == ("words" in text)
+
+
 @pytest.mark.parametrize("case", HOSTILE, ids=[case["id"] for case in HOSTILE])
 def test_hostile_text_is_shown_and_not_obeyed(case: dict[str, str]) -> None:
     for end in (len(case["text"]), len(case["text"]) // 2):  # half of it is what a stream shows on its way

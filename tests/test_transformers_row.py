@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from magistral_nb import ENDPOINTS, APITimeoutError, Client, ConfigurationError
-from magistral_nb.choosing import Access, make_transport
+from magistral_nb.connecting import Access, make_transport
 from magistral_nb.errors import StreamStalledError
 from magistral_nb.events import Waiting
 from magistral_nb.settings import Timeouts

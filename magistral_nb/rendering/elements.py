@@ -120,10 +120,14 @@ class _Renderer(RendererHTML):
             tokens[end].meta["in_link"] = True
             shown += tokens[end].content
             end += 1
+        if not link_target(url):  # [words]() leads nowhere, and markdown-it makes a link of it all the same
+            return ""
         tokens[end].meta["beside"] = "" if _says(shown, url) else link_target(url)
         return _link(url)
 
     def link_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        if "beside" not in tokens[idx].meta:
+            return ""
         beside = tokens[idx].meta["beside"]
         return "</a>" + (f' <small dir="ltr">({escape(beside)})</small>' if beside else "")
 
