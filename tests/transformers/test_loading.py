@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from magistral_nb.transports import demo_model, transformers_needs
 from magistral_nb.transports.transformers import TransformersModel, TransformersTransport
 from magistral_nb.transports.transformers_loading import Progress, load, load_arguments
 from magistral_nb.transports.transformers_needs import Room, Weights, check_needs, weights_of
+from tests.chat_oracles import judge, tekken_file
 from tests.transformers.conftest import AskClient
 from tests.transformers.tiny_models import magistral_tokenizer, save_llama
 
@@ -199,6 +201,33 @@ def test_a_model_that_sees_answers_what_it_reads(tmp_path: Path, ask: AskClient)
     reply = ask(tmp_path / "seeing").chat("hi", max_tokens=5, temperature=0)
     assert reply.usage
     assert reply.usage.completion_tokens == 5
+
+
+def test_a_folder_as_mistral_publishes_it_is_asked(tmp_path: Path, ask: AskClient) -> None:
+    """With its own tokenizer file, and no chat template."""
+    import torch
+    from transformers import AutoTokenizer, MistralConfig, MistralForCausalLM
+
+    folder = tmp_path / "Magistral-Small-2507"
+    config = MistralConfig(
+        vocab_size=131_072, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, max_position_embeddings=2048, eos_token_id=2,
+    )  # fmt: skip
+    MistralForCausalLM(config).save_pretrained(folder)
+    (folder / "tekken.json").write_text(tekken_file("v13"), "utf-8")
+    reply = ask(folder, system="default").chat("Is 91 prime?", temperature=0, max_tokens=12)
+    system = {"role": "system", "content": json.loads(default_prompt())["parts"]}
+    asked = judge([system, {"role": "user", "content": "Is 91 prime?"}], "2507").ids
+    given = torch.tensor([asked])
+    said = MistralForCausalLM.from_pretrained(folder).generate(given, max_new_tokens=12, do_sample=False)
+    text = AutoTokenizer.from_pretrained(folder).decode(said[0, len(asked) :], skip_special_tokens=False)
+    assert reply.usage
+    assert reply.usage.prompt_tokens == len(asked)
+    assert reply.thinking + reply.answer == text
+
+
+def default_prompt() -> str:
+    return files("magistral_nb").joinpath("prompts/2507.json").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
