@@ -16,7 +16,7 @@ from magistral_nb.transports import demo_model, transformers_needs
 from magistral_nb.transports.transformers import TransformersModel, TransformersTransport
 from magistral_nb.transports.transformers_loading import Progress, load, load_arguments
 from magistral_nb.transports.transformers_needs import Room, Weights, check_needs, weights_of
-from tests.chat_oracles import judge, tekken_file
+from tests.chat_oracles import judge, tekken_data
 from tests.transformers.conftest import AskClient
 from tests.transformers.tiny_models import magistral_tokenizer, save_llama
 
@@ -214,7 +214,7 @@ def test_a_folder_as_mistral_publishes_it_is_asked(tmp_path: Path, ask: AskClien
         num_key_value_heads=1, max_position_embeddings=2048, eos_token_id=2,
     )  # fmt: skip
     MistralForCausalLM(config).save_pretrained(folder)
-    (folder / "tekken.json").write_text(tekken_file("v13"), "utf-8")
+    (folder / "tekken.json").write_text(json.dumps(tekken_data("v13")), "utf-8")
     reply = ask(folder, system="default").chat("Is 91 prime?", temperature=0, max_tokens=12)
     system = {"role": "system", "content": json.loads(default_prompt())["parts"]}
     asked = judge([system, {"role": "user", "content": "Is 91 prime?"}], "2507").ids
