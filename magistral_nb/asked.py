@@ -12,7 +12,7 @@ from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.messages import Message, Text, user
 from magistral_nb.settings import Settings
-from magistral_nb.templating import NEWEST_COMMON, default_system, named_revision, revision_of
+from magistral_nb.templating import NEWEST_COMMON, REVISIONS, default_system, named_revision, revision_of
 from magistral_nb.tokens import estimated_tokens
 
 Asked = str | Message | Sequence[Message | Mapping[str, Any]] | Prompt
@@ -42,20 +42,18 @@ def read_question(asked: Asked, settings: Settings, row: Endpoint) -> Said:
     """Return what was asked as messages. Raises ConfigurationError for what is no question."""
     revision, why_revision = _revision(settings, row)
     if isinstance(asked, Prompt):
-        return _as_looked_at(asked, settings, revision)
+        return _as_looked_at(asked, settings)
     given = _messages(asked)
     first, why_system = _system(given, settings, row, revision)
     messages = [*first, *given]
     kept = keep(messages, settings.keep_thinking)
     dropped = tuple(
-        Dropped(number - len(first), before.thinking, estimated_tokens(before.thinking))
-        for number, (before, after) in enumerate(zip(messages, kept, strict=True), 1)
-        if before.thinking and not after.thinking
+        Dropped(n + 1 - len(first), messages[n].thinking, estimated_tokens(messages[n].thinking)) for n in kept.dropped
     )
-    return Said(kept, settings.tools, revision, why_revision, why_system, len(first), dropped)
+    return Said(kept.messages, settings.tools, revision, why_revision, why_system, len(first), dropped)
 
 
-def _as_looked_at(prompt: Prompt, settings: Settings, revision: str | None) -> Said:
+def _as_looked_at(prompt: Prompt, settings: Settings) -> Said:
     """A prompt is sent as it was seen: nothing is added to it and nothing left out."""
     messages = [_message(message) for message in prompt.messages]
     if messages[-1].role == "assistant" and not prompt.continue_final:
@@ -64,10 +62,16 @@ def _as_looked_at(prompt: Prompt, settings: Settings, revision: str | None) -> S
             hint="End it with a question, or render it with continue_final=True to let the reply go on.",
         )
     tools = settings.tools or list(prompt.tools) or None
+    revision = prompt.revision if prompt.revision in REVISIONS else None
     return Said(messages, tools, revision, "the prompt was made for it", "the prompt is sent as it was made")
 
 
 def _revision(settings: Settings, row: Endpoint) -> tuple[str | None, str]:
+    if settings.revision and settings.revision not in REVISIONS:
+        raise ConfigurationError(
+            f"There is no revision {settings.revision!r} of Magistral Small.",
+            hint=f"Use one of {', '.join(REVISIONS)}.",
+        )
     if settings.revision:
         return str(settings.revision), f"revision was set ({settings.sources['revision'].source})"
     if row.revision:

@@ -97,14 +97,12 @@ def find_key(row: Endpoint, api_key: str | Secret | None, *, env: Mapping[str, s
     Raises MissingKeyError if a provider's own key variable is not set.
     """
     env = os.environ if env is None else env
-    if isinstance(api_key, Secret):
-        return api_key
-    if api_key:
-        return Secret(api_key, source="api_key=")
+    if api_key is not None:
+        return (api_key if isinstance(api_key, Secret) else Secret(api_key)).usable()
     if row.key_env is None:
         return None
     if value := env.get(row.key_env):
-        return Secret(value, source=f"${row.key_env}")
+        return Secret(value, source=f"${row.key_env}").usable()
     if not row.key_needed or is_loopback(row.base_url):
         return None
     raise MissingKeyError(

@@ -25,7 +25,7 @@ from magistral_nb.previewing import preview
 from magistral_nb.question import CallSettings, Question, make_question
 from magistral_nb.replies import Reply
 from magistral_nb.resolving import DEFAULTS, LEFT_OUT, given, resolve
-from magistral_nb.settings import Secret, Settings, Timeouts
+from magistral_nb.settings import Secret, Settings, Timeouts, shown_address
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
 from magistral_nb.tokens import TokenCount, TokenCounter, local_counter
 from magistral_nb.transports import Transport
@@ -229,7 +229,8 @@ class Client:
 
     def __repr__(self) -> str:
         named = self._endpoint.name if isinstance(self._endpoint, Endpoint) else self._endpoint
-        return f"Client({named or self._base_url or 'as the environment says'!r})"
+        place = shown_address(self._base_url) if self._base_url else "as the environment says"
+        return f"Client({named or place!r})"
 
     def _choice(self) -> Choice:
         if self._choice_made is None:

@@ -22,7 +22,7 @@ class Access:
     """What a transport needs beside the endpoint."""
 
     key: Secret | None
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     http_client: object | None
     verify: bool | str | None
     options: EngineOptions = field(default_factory=EngineOptions)

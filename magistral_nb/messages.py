@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,14 +72,20 @@ class Message:
         'hi'
         """
         role = data.get("role")
+        role = "system" if role == "developer" else role  # OpenAI's newer word
         if role not in ROLES:
             raise ConfigurationError(f"A message has the role {role!r}.", hint=f"Use one of {', '.join(ROLES)}.")
         parts = _parts(data.get("content"))
         spelled_apart = data.get("reasoning_content") or data.get("reasoning")
         if spelled_apart and not any(isinstance(part, Thought) for part in parts):
             parts = (Thought(str(spelled_apart)), *parts)
-        calls = tuple(_tool_call(call) for call in data.get("tool_calls") or ())
-        return cls(role, parts, calls, data.get("tool_call_id"), data.get("name"))
+        told = data.get("tool_calls") or ()
+        if isinstance(told, str | bytes | Mapping) or not isinstance(told, Sequence):
+            raise ConfigurationError(f"tool_calls are a list, not a {type(told).__name__}.", hint=_CALL_SHAPE)
+        calls = tuple(_tool_call(call) for call in told)
+        names = [data.get("tool_call_id"), data.get("name")]
+        call_id, name = (str(value) if value is not None else None for value in names)
+        return cls(role, parts, calls, call_id, name)
 
 
 def _parts(content: object) -> tuple[Part, ...]:
@@ -108,20 +115,29 @@ def _part(piece: object) -> Part:
             return Thought(thinking, closed=piece.get("closed") is not False)
         if kind == "image_url":
             image = piece.get("image_url")
-            return Image(str(image.get("url") if isinstance(image, Mapping) else image))
+            url = image.get("url") if isinstance(image, Mapping) else image
+            if isinstance(url, str) and url:
+                return Image(url)
     raise ConfigurationError(
         f"A message holds a part that cannot be sent: {str(piece)[:80]}", hint="Use text, thinking or image_url parts."
     )
 
 
-def _tool_call(data: Mapping[str, Any] | ToolCall) -> ToolCall:
+_CALL_SHAPE = "A call has the shape {'id': …, 'type': 'function', 'function': {'name': …, 'arguments': …}}."
+
+
+def _tool_call(data: object) -> ToolCall:
     if isinstance(data, ToolCall):
         return data
-    function = data.get("function") or {}
+    function = data.get("function") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or not isinstance(function, Mapping):
+        raise ConfigurationError(f"This is no call of a function: {str(data)[:80]}", hint=_CALL_SHAPE)
+    arguments = function.get("arguments") or ""
     return ToolCall(
         id=str(data.get("id") or ""),
         name=str(function.get("name") or ""),
-        arguments=str(function.get("arguments") or ""),
+        # Some libraries keep them parsed; servers want JSON text.
+        arguments=arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False, default=str),
     )
 
 

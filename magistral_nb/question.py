@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +10,17 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from magistral_nb.asked import Asked, Said, read_question
+from magistral_nb.chat_format.pictures import picture_tokens
 from magistral_nb.cut_prompts import notice_of_cut_prompt
 from magistral_nb.dialects import Decoder, KeepThinking, prefill_fields, spell_messages
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError, ContextLengthError, MagistralError
 from magistral_nb.events import Event, Started, Usage
 from magistral_nb.explaining import Circumstances, explain
+from magistral_nb.messages import Image
 from magistral_nb.replies import Reply
-from magistral_nb.settings import Settings, Timeouts
-from magistral_nb.tokens import CHARACTERS, estimate_tokens, local_counter
+from magistral_nb.settings import Settings, Timeouts, shown_address
+from magistral_nb.tokens import CHARACTERS, TokenCounter, estimate_tokens, local_counter
 from magistral_nb.transports import Request
 
 DEFAULT_MAX_TOKENS = 40_960
@@ -82,8 +85,10 @@ class Question:
         events = self.take(self.decoder.flush())
         self.reply.seconds = time.perf_counter() - self.began
         explain(error, self._circumstances())
-        if error.partial is None and (self.reply.thinking or self.reply.answer):
-            error.partial = self.reply
+        error.request_id = error.request_id or self.reply.request_id
+        reply = self.reply
+        if error.partial is None and (reply.thinking or reply.answer or reply.tool_calls or reply.usage):
+            error.partial = reply
         return events
 
     def _circumstances(self) -> Circumstances:
@@ -102,7 +107,7 @@ def make_question(
     model = _model(settings, row)
     said = read_question(asked, settings, row)
     counter = local_counter(settings.tokenizer) if settings.tokenizer else CHARACTERS
-    prompt_tokens = estimate_tokens((message.text + message.thinking for message in said.messages), counter)
+    prompt_tokens = _prompt_tokens(said, counter)
     context = known_context or row.context
     max_tokens, notices = _fit(settings.max_tokens, context, prompt_tokens)
     if row.label:
@@ -140,10 +145,21 @@ def context_to_retry_with(error: ContextLengthError, question: Question) -> int 
     return int(limit)
 
 
+def _prompt_tokens(said: Said, counter: TokenCounter) -> int:
+    """Estimate all that a prompt will hold: what is said and thought, calls, definitions of functions, and pictures."""
+    texts = [
+        message.text + message.thinking + "".join(call.name + call.arguments for call in message.tool_calls)
+        for message in said.messages
+    ]
+    tools = [json.dumps(tool, ensure_ascii=False, default=str) for tool in said.tools or ()]
+    pictures = [part for message in said.messages for part in message.parts if isinstance(part, Image)]
+    return estimate_tokens([*texts, *tools], counter) + sum(picture_tokens(picture.url) for picture in pictures)
+
+
 def _address_from(settings: Settings, row: Endpoint) -> str:
     """Say where the address was set: in the environment or by the user, or in the row of an endpoint."""
     source = settings.sources["base_url"].source
-    is_of_row = row.base_url and row.name != row.base_url
+    is_of_row = row.base_url and row.name != shown_address(row.base_url)
     return f"the endpoint {row.name}, {source}" if is_of_row else source if row.base_url else ""
 
 

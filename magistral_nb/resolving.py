@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from magistral_nb.choosing import Choice
 from magistral_nb.errors import ConfigurationError
-from magistral_nb.settings import Settings, Sourced
+from magistral_nb.settings import Settings, Sourced, Timeouts, shown_address
 from magistral_nb.settings_format import LIMITS
 
 DEFAULTS: Final[dict[str, Any]] = {
@@ -66,11 +66,12 @@ def resolve(own: Mapping[str, Any], call: Mapping[str, Any], choice: Choice, *, 
     row = choice.endpoint
     sources = {name: _sourced(name, own, call, choice) for name in DEFAULTS}
     sources["endpoint"] = Sourced(row.name, choice.why)
-    sources["base_url"] = Sourced(row.base_url or None, choice.why)
+    sources["base_url"] = Sourced(shown_address(row.base_url) or None, choice.why)
     sources["api_key"] = Sourced(key, getattr(key, "source", "not needed" if key is None else "not set"))
     if sources["keep_thinking"].value not in ("none", "last", "all"):
         policy = sources["keep_thinking"].value
         raise ConfigurationError(f"keep_thinking is {policy!r}.", hint="It must be 'none', 'last' or 'all'.")
+    _check_kinds({name: sourced.value for name, sourced in sources.items()})
     for name, (least, most) in LIMITS.items():
         _check_number(name, sources[name].value, least, most)
     return Settings(sources)
@@ -89,6 +90,18 @@ def _sourced(name: str, own: Mapping[str, Any], call: Mapping[str, Any], choice:
     if name == "model":
         return Sourced(row.model, f"endpoint {row.name}" if row.model else "not set")
     return Sourced(DEFAULTS[name], "default")
+
+
+def _check_kinds(values: Mapping[str, Any]) -> None:
+    for name in ("system", "instructions", "model"):
+        if values[name] is not None and not isinstance(values[name], str):
+            raise ConfigurationError(f"{name} is {values[name]!r}.", hint="It must be a text, or None.")
+    if values["extra_body"] is not None and not isinstance(values["extra_body"], Mapping):
+        raise ConfigurationError(f"extra_body is {values['extra_body']!r}.", hint="It must be a dict.")
+    told = values["timeout"]
+    is_seconds = isinstance(told, int | float) and not isinstance(told, bool) and told > 0
+    if told is not None and not isinstance(told, Timeouts) and not is_seconds:
+        raise ConfigurationError(f"timeout is {told!r}.", hint="It must be a number of seconds, or Timeouts(…).")
 
 
 def _refuse_unknown(call: Mapping[str, Any]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from magistral_nb.errors import ConfigurationError
+
 
 class Secret:
     """A key that shows where it came from and never what it is.
@@ -23,6 +25,17 @@ class Secret:
     def reveal(self) -> str:
         """Return the key itself. Only a transport needs it, at the moment of sending."""
         return self._value
+
+    def usable(self) -> Secret:
+        """Return the key without the white space around it, as key files have it.
+
+        Raises ConfigurationError for a key that no header can carry; it is not shown.
+        """
+        value = self._value.strip()
+        if not value or not value.isascii() or not value.isprintable():
+            what = "is empty" if not value else "holds characters that no key has, such as a line break or an accent"
+            raise ConfigurationError(f"The key from {self.source} {what}.", hint="Copy it once more.")
+        return Secret(value, source=self.source)
 
     def __repr__(self) -> str:
         return f"<set, from {self.source}>"
@@ -54,6 +67,19 @@ class Timeouts:
         if isinstance(value, Timeouts):
             return value
         return cls(connect=min(value, 10), first_event=value, between_events=value, total=default.total)
+
+
+def shown_address(url: str) -> str:
+    """Return an address as it may be shown: without what stands before the host, and without what its query says.
+
+    >>> shown_address("https://me:secret@llm.example/v1?api_key=123")
+    'https://…@llm.example/v1?…'
+    """
+    before, found, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    _, at, host = authority.rpartition("@")
+    path, question, _ = path.partition("?")
+    return f"{before}{found}{'…@' if at else ''}{host}{slash}{path}{'?…' if question else ''}" if found else url
 
 
 class Sourced(NamedTuple):

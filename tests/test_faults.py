@@ -403,7 +403,7 @@ def test_an_overflow_is_told_with_its_numbers(server: FakeServer) -> None:
     answers(400, error(OVERFLOW))(server)
     _, failure = ask("sync", client_at(server.base_url), "word " * 6_000)
     assert failure
-    assert "The window has 8,192 tokens, the prompt has about 10,1" in failure.hint
+    assert "The window has 8,192 tokens, the prompt has about 10,2" in failure.hint
     assert "max_tokens asks for 40,960." in failure.hint
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -100,8 +101,8 @@ class Prompt:
         return cls(
             revision=revision,
             pieces=tuple(_with_pictures(parts, pictures)),
-            messages=tuple(messages),
-            tools=tuple(tools or ()),
+            messages=tuple(copy.deepcopy(list(messages))),  # what the caller changes later changes no prompt
+            tools=tuple(copy.deepcopy(list(tools or ()))),
             continue_final=continue_final,
             system=kind_of_system(settled, revision),
             notices=(blind,) if pictures and not format_.sees else (),

@@ -117,7 +117,7 @@ def _pieces(number: int, role: Role, content: object) -> tuple[Piece, ...]:
 
 def _piece(number: int, role: Role, part: object) -> Piece:
     kind = part.get("type") if isinstance(part, Mapping) else None
-    if not isinstance(part, Mapping) or kind not in _KINDS:
+    if not isinstance(part, Mapping) or not isinstance(kind, str) or kind not in _KINDS:
         raise refusal(
             f"it holds a part that the format does not know: {str(part)[:60]!r}.",
             number=number,

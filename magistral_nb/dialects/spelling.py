@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from magistral_nb.chat_format.characters import encodable
 from magistral_nb.dialects.tags import TAG_PAIRS
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.messages import Image, Message, Part, Text, Thought
@@ -49,17 +50,36 @@ PLAIN = Dialect()
 """Any OpenAI-compatible server: plain strings only, which all of them read."""
 
 
-def keep(messages: Sequence[Message], policy: KeepThinking) -> list[Message]:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A conversation as it is sent again. dropped : which of the messages lost their thinking, counted from 0."""
+
+    messages: list[Message]
+    dropped: tuple[int, ...] = ()
+
+
+def keep(messages: Sequence[Message], policy: KeepThinking) -> Kept:
     """Return the conversation with the thinking of earlier turns kept for none, the last, or all of them.
 
-    A reply at the end is no earlier turn: it is to be continued, so its thinking stays.
+    A reply at the end is no earlier turn: it is to be continued, so its thinking stays. One that was cut off within its
+    thought has nothing left to say without it, and no format takes an empty one: the questions around it become one.
     """
     thoughtful = [n for n, message in enumerate(messages[:-1]) if message.role == "assistant" and message.thinking]
     kept = {"none": [], "last": thoughtful[-1:], "all": thoughtful}[policy]
-    return [
-        _without_thinking(message) if n in thoughtful and n not in kept else message
-        for n, message in enumerate(messages)
-    ]
+    dropped = tuple(n for n in thoughtful if n not in kept)
+    said: list[Message] = []
+    gap = False
+    for number, message in enumerate(messages):
+        plain = _without_thinking(message) if number in dropped else message
+        if number in dropped and not (plain.text or plain.tool_calls):
+            gap = True
+        elif gap and said and said[-1].role == plain.role == "user":
+            said[-1] = Message("user", (*said[-1].parts, *plain.parts))
+            gap = False
+        else:
+            said.append(plain)
+            gap = False
+    return Kept(said, dropped)
 
 
 def spell_messages(messages: Sequence[Message], dialect: Dialect, *, revision: str | None) -> list[dict[str, Any]]:
@@ -67,10 +87,19 @@ def spell_messages(messages: Sequence[Message], dialect: Dialect, *, revision: s
 
     `revision` decides which tags stand for thinking where tags must: `<think>` for 2506, `[THINK]` else.
     """
-    spelled = [_spell(message, dialect, revision) for message in messages]
+    spelled = [_encodable(_spell(message, dialect, revision)) for message in messages]
     if messages and messages[-1].role == "assistant":
         _mark_prefill(spelled[-1], dialect)
     return spelled
+
+
+def _encodable(data: Any) -> Any:
+    """Return JSON data whose texts can be sent: half a character, as a cut copy leaves it, becomes U+FFFD."""
+    if isinstance(data, str):
+        return encodable(data)
+    if isinstance(data, dict):
+        return {name: _encodable(value) for name, value in data.items()}
+    return [_encodable(value) for value in data] if isinstance(data, list) else data
 
 
 def prefill_fields(messages: Sequence[Message], dialect: Dialect) -> dict[str, Any]:
@@ -110,7 +139,7 @@ def _content(message: Message, dialect: Dialect, revision: str | None) -> str | 
     """The content of a message: a plain string wherever that says it all, since every server reads those."""
     if message.role == "assistant":
         if not message.thinking or _goes_into_a_field(message, dialect):
-            return message.text
+            return _joined([part for part in message.parts if isinstance(part, Text)], message, revision)
         # 2506 knows no thinking chunks; an open thought can be told in no other way.
         in_chunks = (dialect.history == "chunks" and revision != "2506") or _goes_in_parts(message, dialect)
     else:
@@ -118,7 +147,19 @@ def _content(message: Message, dialect: Dialect, revision: str | None) -> str | 
     has_image = any(isinstance(part, Image) for part in message.parts)
     if in_chunks or has_image:
         return [_chunk(part, dialect.thought_chunk) for part in message.parts]
-    return "".join(_as_text(part, message, revision) for part in message.parts)
+    return _joined(message.parts, message, revision)
+
+
+def _joined(parts: Sequence[Part], message: Message, revision: str | None) -> str:
+    """Return parts as one text: neighbouring texts with a blank line between them, as Mistral's formats join them."""
+    spelled, was_text = "", False
+    for part in parts:
+        text, is_text = _as_text(part, message, revision), isinstance(part, Text)
+        if is_text and not text:
+            continue
+        spelled += ("\n\n" if was_text and is_text else "") + text
+        was_text = is_text
+    return spelled
 
 
 def _goes_into_a_field(message: Message, dialect: Dialect) -> bool:

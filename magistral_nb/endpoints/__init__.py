@@ -11,6 +11,7 @@ from types import MappingProxyType
 from magistral_nb.endpoints.endpoint import Endpoint, Engine
 from magistral_nb.endpoints.here import HERE
 from magistral_nb.endpoints.hosted import HOSTED
+from magistral_nb.settings import shown_address
 
 __all__ = ["ENDPOINTS", "Endpoint", "Engine", "plain_endpoint"]
 
@@ -21,7 +22,7 @@ ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({row.name: row for row in (
 def plain_endpoint(base_url: str) -> Endpoint:
     """Return an endpoint for any OpenAI-compatible server; it understands every dialect by itself."""
     return Endpoint(
-        name=base_url,
+        name=shown_address(base_url),
         base_url=base_url,
         key_env="MAGISTRAL_API_KEY",
         key_needed=False,

@@ -45,7 +45,7 @@ class HttpTransport:
         endpoint: str = "",
         hint: str = "",
     ) -> None:
-        self._wire = Wire(base_url=base_url, endpoint=endpoint, api_key=api_key, hint=hint)
+        self._wire = Wire(base_url=base_url, endpoint=endpoint, api_key=api_key, hint=hint, headers=headers)
         self._clients = HttpClients(
             base_url=base_url,
             api_key=api_key,
@@ -68,7 +68,7 @@ class HttpTransport:
             except NotFoundError as error:
                 raise name_models(error, request, self._names()) from error.__cause__
             except MagistralError as error:
-                pause, note = tries.after(error)
+                pause, note = tries.after(self._wire.clean(error))
             yield note
             time.sleep(pause)
 
@@ -85,7 +85,7 @@ class HttpTransport:
             except NotFoundError as error:
                 raise name_models(error, request, await self._anames()) from error.__cause__
             except MagistralError as error:
-                pause, note = tries.after(error)
+                pause, note = tries.after(self._wire.clean(error))
             yield note
             await asyncio.sleep(pause)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,7 +118,10 @@ class HttpClients:
     def _options(self) -> dict[str, Any]:
         from openai import Omit
 
-        unsent: dict[str, object] = dict.fromkeys(_UNSENT_HEADERS, Omit())
+        unsent: dict[str, object] = dict.fromkeys((*_UNSENT_HEADERS, *_names_of_openais_headers()), Omit())
+        if self._api_key:  # said outright, or the package would prefer one of its environment's
+            unsent = {name: value for name, value in unsent.items() if name.lower() != "authorization"}
+            unsent["Authorization"] = f"Bearer {self._api_key.reveal()}"
         return {
             "base_url": self._base_url,
             "api_key": self._api_key.reveal() if self._api_key else "none",
@@ -139,6 +143,12 @@ _UNSENT_HEADERS = (
     "OpenAI-Organization", "OpenAI-Project", "X-Stainless-Lang", "X-Stainless-Package-Version", "X-Stainless-OS",
     "X-Stainless-Arch", "X-Stainless-Runtime", "X-Stainless-Runtime-Version", "X-Stainless-Async",
 )  # fmt: skip
+
+
+def _names_of_openais_headers() -> list[str]:
+    """Return the headers that the package would take from its own environment variable: they are not for our use."""
+    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+    return [line.partition(":")[0].strip() for line in lines if ":" in line]
 
 
 def _verify(verify: bool | str) -> Any:

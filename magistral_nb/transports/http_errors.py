@@ -26,10 +26,11 @@ from magistral_nb.errors import (
     RateLimitError,
     StreamStalledError,
 )
-from magistral_nb.settings import Secret
+from magistral_nb.settings import Secret, shown_address
 from magistral_nb.transports import Request
 from magistral_nb.transports.clocks import Clocks
 from magistral_nb.transports.connection_errors import cannot_connect
+from magistral_nb.transports.secrets_in import secrets_in
 from magistral_nb.transports.stream_errors import page_title, server_message
 
 _TOO_LONG = re.compile(
@@ -40,8 +41,6 @@ _TOO_LONG = re.compile(
 )
 _NO_SUCH_MODEL = re.compile(r"invalid model name", re.IGNORECASE)  # LiteLLM, with status 400
 _PARTS_OF_KEYS = re.compile(r"((?:Received API Key|Key Hash \(Token\))\s*=\s*)[\w.-]+")  # LiteLLM
-SHORTEST_KEY = 8
-"""Shorter keys than this are taken for placeholders, in characters."""
 _NO_MONEY = re.compile(
     r"budget has been exceeded|exceededbudget|budget_exceeded|insufficient_quota|exceeded your current quota"
     r"|insufficient credits|credit balance",
@@ -52,20 +51,35 @@ _NO_MONEY = re.compile(
 class Wire:
     """Where a request went: the words that an error needs to be useful, and the key that it must not show."""
 
-    def __init__(self, *, base_url: str, endpoint: str, api_key: Secret | None, hint: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        endpoint: str,
+        api_key: Secret | None,
+        hint: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        shown = shown_address(base_url)
         self.base_url = base_url
-        self.endpoint = endpoint or base_url
-        self.place = self.endpoint if self.endpoint == base_url else f"{self.endpoint} ({base_url})"
+        self.endpoint = endpoint or shown
+        self.place = self.endpoint if self.endpoint == shown else f"{self.endpoint} ({shown})"
         self.api_key = api_key
         self.hint = hint
+        self._secrets = secrets_in(base_url, api_key, headers or {})
+
+    def clean(self, error: MagistralError) -> MagistralError:
+        """Take every secret out of an error of ours: servers like to repeat what they were sent."""
+        error.message, error.hint = self._scrub(error.message), self._scrub(error.hint)
+        error.args = (error.message,)
+        return error
 
     def translate(self, error: Exception, *, streaming: bool = False, clocks: Clocks | None = None) -> MagistralError:
         """Return our error for one of the packages below us; `streaming` says that the reply had begun."""
         import httpx2
         import openai
 
-        if isinstance(error, openai.APIError):
-            self._scrub_original(error)
+        self._scrub_original(error)
         if isinstance(error, openai.APIStatusError):
             return self._of_status(error)
         if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
@@ -110,7 +124,7 @@ class Wire:
         }
         retry_after = _seconds(response.headers)
         what = f"{self.endpoint} answered {status}: {words}" + ("" if words.endswith((".", "!", "…")) else ".")
-        if _NO_MONEY.search(words):
+        if status == 402 or _NO_MONEY.search(f"{words} {_code_of(response)}"):
             return QuotaError(what, hint="Ask whoever gave you the key for more, or wait for the next period.", **facts)
         if status == 429:
             hint = "Wait a little, or ask fewer questions at once."
@@ -138,7 +152,7 @@ class Wire:
     def _words_of(self, response: Any) -> str:
         try:
             body = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             text = response.text.strip()
             words = page_title(text) if text.startswith("<") else text
             return self._scrub(words)[:200] or "no reason given"
@@ -156,15 +170,17 @@ class Wire:
         return f"The key came from {self.api_key.source}; check it there."
 
     def _scrub_original(self, error: Any) -> None:
-        """Take the key out of an error that will be shown as the cause of ours: servers like to repeat it."""
-        error.args = tuple(self._scrub(str(part)) for part in error.args)
-        error.message = self._scrub(error.message)
-        error.body = json.loads(self._scrub(json.dumps(error.body)))
+        """Take the secrets out of an error that will be shown as the cause of ours."""
+        while error is not None:
+            error.args = tuple(self._scrub(part) if isinstance(part, str) else part for part in error.args)
+            if hasattr(error, "body"):
+                error.message = self._scrub(error.message)
+                error.body = json.loads(self._scrub(json.dumps(error.body)))
+            error = error.__cause__ or error.__context__
 
     def _scrub(self, text: str) -> str:
-        key = self.api_key.reveal() if self.api_key else ""
-        if len(key) >= SHORTEST_KEY:  # a placeholder such as "x" or "EMPTY" is no secret, and would garble the text
-            text = text.replace(key, "<your key>")
+        for secret in self._secrets:
+            text = text.replace(secret, "<your key>")
         return _PARTS_OF_KEYS.sub(r"\1<your key>", text)
 
 
@@ -183,6 +199,16 @@ def name_models(error: NotFoundError, request: Request, names: list[str]) -> Not
         "." if len(names) <= len(close) else f", and {len(names) - len(close)} more: client.models() lists them."
     )
     return error
+
+
+def _code_of(response: Any) -> str:
+    """Return a server's own short words for an error, beside its message."""
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return ""
+    told = body.get("error") if isinstance(body, Mapping) else None
+    return f"{told.get('code')} {told.get('type')}" if isinstance(told, Mapping) else ""
 
 
 _LIMIT = re.compile(

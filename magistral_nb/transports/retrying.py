@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from magistral_nb.errors import (
     APIConnectionError,
@@ -50,11 +51,13 @@ class Tries:
         self.request = request
         self.clocks = Clocks(request.timeouts)
         self.begun = False
+        self._request_id: str | None = None
         self._plan: _Plan | None = None
 
     def heard(self, chunk: Chunk) -> Chunk:
         """Take note of a chunk, and pass it on."""
         self.begun = self.begun or _tells(chunk)
+        self._request_id = chunk.get("magistral", {}).get("request_id") or self._request_id
         return chunk
 
     def ended(self, endpoint: str) -> None:
@@ -67,6 +70,7 @@ class Tries:
 
         Raises the error if there is to be no other try.
         """
+        error.request_id = error.request_id or self._request_id
         if self.begun:
             raise error
         if self._refuses_our_wish(error):
@@ -145,9 +149,12 @@ def _is_loading(error: BaseException | None) -> bool:
 def _tells(chunk: Chunk) -> bool:
     """Say whether a chunk holds a word of the reply, or its end: from there on nothing is asked twice."""
     choices = chunk.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(choice, dict):
+    if not isinstance(choices, list) or not choices:
         return "done" in chunk.get("magistral", ())
-    said = choice.get("delta") or choice.get("message") or {}
-    words = isinstance(said, dict) and any(value for key, value in said.items() if key != "role")
+    return any(_holds_a_word(choice) for choice in choices if isinstance(choice, dict))
+
+
+def _holds_a_word(choice: dict[str, Any]) -> bool:
+    said = choice.get("delta") or choice.get("message") or choice.get("text") or {}
+    words = any(value for key, value in said.items() if key != "role") if isinstance(said, dict) else said
     return bool(words or choice.get("finish_reason"))
