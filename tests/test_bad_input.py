@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from typing import Any
 
+import httpx2
 import pytest
 
 from magistral_nb import Client, ConfigurationError, MagistralError, Prompt, assistant, user
@@ -148,3 +150,13 @@ def test_an_empty_key_of_the_environment_counts_as_none(server: FakeServer, monk
     server.play(GOOD)
     Client(base_url=server.base_url, model="m").chat("q")
     assert "authorization" not in server.requests[-1].headers
+
+
+def test_a_client_of_ones_own_must_be_of_the_right_kind(server: FakeServer) -> None:
+    server.play(GOOD)
+    with httpx2.Client() as own:
+        assert client_for(server, http_client=own).chat("q").answer == "4"
+        with pytest.raises(ConfigurationError, match=r"httpx2\..*Client.* httpx2.AsyncClient is needed"):
+            asyncio.run(client_for(server, http_client=own).achat("q"))
+    with pytest.raises(ConfigurationError, match=r"http_client is of the class builtins\.dict"):
+        client_for(server, http_client={}).chat("q")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from magistral_nb.errors import ConfigurationError
 from magistral_nb.settings import Secret
 from magistral_nb.transports.addresses import is_loopback
 from magistral_nb.transports.clocks import Clocks
@@ -57,7 +58,7 @@ class HttpClients:
         import openai
 
         if self._sync is None:
-            own = self._http_client if isinstance(self._http_client, httpx2.Client) else None
+            own: httpx2.Client | None = self._own(httpx2.Client)
             transport = httpx2.HTTPTransport(uds=self._socket_path) if self._socket_path else None
             client = own or httpx2.Client(transport=transport, **self._http_options())
             self._sync = openai.OpenAI(http_client=_clocked(client, own), **self._options())
@@ -70,7 +71,7 @@ class HttpClients:
 
         loop = asyncio.get_running_loop()
         if loop not in self._async:
-            own = self._http_client if isinstance(self._http_client, httpx2.AsyncClient) else None
+            own: httpx2.AsyncClient | None = self._own(httpx2.AsyncClient)
             transport = httpx2.AsyncHTTPTransport(uds=self._socket_path) if self._socket_path else None
             client = own or httpx2.AsyncClient(transport=transport, **self._http_options())
             self._async[loop] = openai.AsyncOpenAI(http_client=_clocked(client, own), **self._options())
@@ -109,6 +110,17 @@ class HttpClients:
             yield progress
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             raise wire.translate(error, streaming=progress.streaming, clocks=clocks) from error
+
+    def _own(self, kind: type[Any]) -> Any:
+        """Return the user's own client, if there is one. Raises ConfigurationError for one that cannot be used."""
+        given = self._http_client
+        if given is None or isinstance(given, kind):
+            return given
+        raise ConfigurationError(
+            f"http_client is of the class {type(given).__module__}.{type(given).__qualname__}.",
+            hint=f"Here an httpx2.{kind.__name__} is needed: chat and stream want httpx2.Client, achat and astream "
+            "httpx2.AsyncClient.",
+        )
 
     def _http_options(self) -> dict[str, Any]:
         # A proxy variable never catches a server on this machine.

@@ -1,0 +1,50 @@
+"""What a reader of a stream sees when it fails, and when it is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from magistral_nb import AnswerDelta, Client, ConnectionLostError, Event, Started
+from tests.asking import COLOURS
+from tests.fake_server import FakeServer
+from tests.test_client import GOOD, client_for, events_of
+
+
+def events_until_it_fails(client: Client, colour: str) -> list[Event]:
+    seen: list[Event] = []
+
+    async def read() -> None:
+        async with client, client.astream("q") as stream:
+            async for event in stream:
+                seen.append(event)
+
+    with pytest.raises(ConnectionLostError) as caught:
+        if colour == "async":
+            asyncio.run(read())
+        with client.stream("q") as stream:
+            for event in stream:
+                seen.append(event)
+    assert caught.value.partial
+    assert caught.value.partial.answer == "".join(one.text for one in seen if isinstance(one, AnswerDelta))
+    return seen
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_what_was_held_back_comes_out_before_the_error(server: FakeServer, colour: str) -> None:
+    server.play(events_of({"content": "so far <thi"}, finish=None), end="cut")
+    seen = events_until_it_fails(client_for(server), colour)
+    assert "".join(one.text for one in seen if isinstance(one, AnswerDelta)) == "so far <thi"
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_question_that_is_asked_once_more_with_what_fits_starts_once(server: FakeServer, colour: Any) -> None:
+    overflow = "This model's maximum context length is 8192 tokens. However, you requested 41000 tokens."
+    server.play_json({"error": {"message": overflow}}, status=400)
+    server.play(GOOD)
+    _, events = COLOURS[colour](client_for(server), "q")
+    assert [type(event) for event in events].count(Started) == 1
+    assert len(server.requests) == 2
+    assert server.requests[1].json()["max_tokens"] < 8192
