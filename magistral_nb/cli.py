@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except MagistralError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(f"{type(error).__name__}: {plain(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped by you.", file=sys.stderr)
@@ -83,7 +83,7 @@ def _ask(options: argparse.Namespace) -> int:
                 print(plain(event.text), end="", flush=True)
     print()
     for notice in stream.reply.notices:
-        print(f"Note: {notice.text}", file=sys.stderr)
+        print(f"Note: {plain(notice.text)}", file=sys.stderr)
     return 0
 
 
@@ -93,7 +93,7 @@ def _status(options: argparse.Namespace) -> int:
     except ConfigurationError as error:
         if options.endpoint:
             raise
-        print(f"{error.message}\n{error.hint}")  # nothing is set up yet: that is the status
+        print(plain(f"{error.message}\n{error.hint}"))  # nothing is set up yet: that is the status
     print(endpoints_report(options.endpoint, look_around=False))
     return 0
 

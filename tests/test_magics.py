@@ -257,3 +257,62 @@ def test_an_empty_question_is_not_sent(shell: InteractiveShell, server: FakeServ
     assert not result.success
     assert "empty" in red
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "system"),
+    [
+        ("-s 'be brief'", "be brief"),
+        ('-s "be brief"', "be brief"),
+        ("--system='be brief'", "be brief"),
+        ("-s ''", ""),
+        ('-s "it\'s C:\\temp"', "it's C:\\temp"),
+        ("-s brief", "brief"),
+    ],
+)
+def test_quotes_hold_a_text_together(shell: InteractiveShell, server: FakeServer, options: str, system: str) -> None:
+    server.play(GOOD)
+    run(shell, f"{at(server, options)}\nhi")
+    first = server.requests[-1].json()["messages"][0]
+    assert (first["role"], first["content"]) == ("system", system)
+
+
+def test_a_quote_that_is_not_closed_is_one_line(shell: InteractiveShell, server: FakeServer) -> None:
+    result, printed, red = run(shell, f"{at(server, '-i don' + chr(39) + 't')}\nhi")
+    assert not result.success
+    assert "A quote is not closed" in printed + red
+    assert "Traceback" not in printed + red
+    assert server.requests == []
+
+
+def test_a_key_goes_only_where_it_was_configured(
+    shell: InteractiveShell, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMPUS_KEY", "sk-campus-12345")
+    server.play(GOOD)
+    shell.run_line_magic("config", "Magistral.key_env = 'CAMPUS_KEY'")
+    run(shell, f"{at(server)}\nhi")
+    assert "authorization" not in server.requests[-1].headers
+    run(shell, "%magistral use demo")
+    magics: Any = next(thing for thing in shell.configurables if type(thing).__name__ == "Magistral")
+    assert (magics.endpoint, magics.key_env, magics.model) == ("demo", None, None)
+
+
+@pytest.mark.parametrize("head", ["\n", "  \n", " \t\n\n  \n", "\r\n"])
+def test_blank_lines_above_the_magic_are_no_part_of_the_question(
+    shell: InteractiveShell, server: FakeServer, head: str
+) -> None:
+    server.play(GOOD)
+    run(shell, f"{head}{at(server)}\n  Hi\n")
+    assert asked(server) in ("  Hi\n", "  Hi")
+
+
+def test_nothing_of_a_server_steers_the_terminal(shell: InteractiveShell, server: FakeServer) -> None:
+    server.play_json({"error": {"message": "\x1b[2J\x1b]52;c;eA==\x07 \u202eevil"}}, status=400)
+    server.play_json({"data": [{"id": "magistral\x1b[2J\u202e"}]}, path="/v1/models")
+    _, printed, red = run(shell, f"{at(server)}\nhi")
+    _, models, more = run(shell, "%magistral models")
+    _, last, _ = run(shell, "%magistral last-error")
+    everything = (printed + red + models + more + last).replace("\x1b[0m", "")
+    for sign in ("\x1b[2J", "\x1b]52", "\x07", "\u202e"):
+        assert sign not in everything

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+_BLANK_LINES = re.compile(r"\A\s*\n")
+"""Lines of nothing but white space at the head of a cell: IPython looks for the magic below them."""
 
 
 def exact_body(shell: Any, line: str, cell: str) -> str:
@@ -15,7 +19,7 @@ def exact_body(shell: Any, line: str, cell: str) -> str:
     call = f"get_ipython().run_cell_magic('magistral', {line!r}, {cell!r})\n"
     for typed in _typed(shell):
         if shell.input_transformer_manager.transform_cell(typed) == call:
-            return typed.lstrip("\r\n").partition("\n")[2]
+            return _BLANK_LINES.sub("", typed).partition("\n")[2]
     return cell.removesuffix("\n")
 
 

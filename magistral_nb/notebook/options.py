@@ -63,6 +63,25 @@ def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def split_options(line: str) -> list[str]:
+    r"""Return the words of a line of options. Quotes hold a text together and are no part of it; `\` is a letter.
+
+    >>> split_options("-e demo -i 'be brief' --system="You are Ada."")
+    ['-e', 'demo', '-i', 'be brief', '--system=You are Ada.']
+    """
+    try:
+        return list(_lexer(StringIO(line)))
+    except ValueError as error:
+        raise UsageError(f"A quote is not closed in: {line.strip()}") from error
+
+
+def _lexer(stream: StringIO) -> shlex.shlex:
+    lexer = shlex.shlex(stream, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = lexer.escape = ""
+    return lexer
+
+
 def without_semicolon(line: str) -> tuple[str, bool]:
     """Return a line without the semicolon that asks for silence, and whether there was one."""
     stripped = line.rstrip()
@@ -92,11 +111,8 @@ def split_ask(line: str) -> tuple[str, str]:
 def _next_word(line: str, start: int) -> tuple[str, int]:
     """Return the next word, quotes respected, and where it ends."""
     stream = StringIO(line[start:])
-    lexer = shlex.shlex(stream, posix=True, punctuation_chars=False)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
     try:
-        word = lexer.get_token() or ""
+        word = _lexer(stream).get_token() or ""
     except ValueError as error:
         raise UsageError(f"A quote is not closed in: {line[start:].strip()}") from error
     return word, start + stream.tell()

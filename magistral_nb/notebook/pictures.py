@@ -10,6 +10,7 @@ from magistral_nb.chat_format import Prompt
 from magistral_nb.rendering.code_blocks import code_blocks
 from magistral_nb.rendering.prompt import prompt_html, prompt_text
 from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
+from magistral_nb.rendering.text import plain
 from magistral_nb.replies import Reply
 
 Bundle = dict[str, Any]
@@ -42,7 +43,7 @@ def _markdown(data: Mapping[str, Any], text: str) -> Bundle:
 
 def _code(data: Mapping[str, Any], text: str) -> Bundle:
     blocks = code_blocks(data["answer"])
-    return {"text/plain": "\n\n".join(blocks) if blocks else "The answer holds no code block."}
+    return {"text/plain": plain("\n\n".join(blocks)) if blocks else "The answer holds no code block."}
 
 
 def _json(data: Mapping[str, Any], text: str) -> Bundle:
