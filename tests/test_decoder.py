@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from magistral_nb import ConnectionLostError, ProtocolError, Reply
+from magistral_nb import ConnectionLostError, ProtocolError, Reply, ServerStreamError
 from magistral_nb.costs import Price
 from magistral_nb.dialects import Decoder
 
@@ -378,6 +378,15 @@ def test_a_reply_that_breaks_off_keeps_its_usage_and_its_complete_tool_calls() -
     assert reply.usage is not None
     assert reply.usage.completion_tokens == 4
     with pytest.raises(ConnectionLostError):
+        decoder.close()
+
+
+def test_a_reply_that_ends_in_an_error_is_not_whole() -> None:
+    decoder = Decoder()
+    decoder.feed({"choices": [{"delta": {"content": "4"}, "finish_reason": "error"}]})
+    decoder.feed({"magistral": {"done": True}})
+    assert not decoder.ended
+    with pytest.raises(ServerStreamError):
         decoder.close()
 
 

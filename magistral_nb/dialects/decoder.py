@@ -16,7 +16,7 @@ from magistral_nb.dialects.parts import content_pieces, thinking_text
 from magistral_nb.dialects.tags import Kind, Piece
 from magistral_nb.dialects.tool_pieces import ToolPieces
 from magistral_nb.dialects.trailing_token import TrailingToken
-from magistral_nb.errors import ConnectionLostError, ProtocolError
+from magistral_nb.errors import ConnectionLostError, ProtocolError, ServerStreamError
 from magistral_nb.events import (
     AnswerDelta,
     Done,
@@ -50,6 +50,8 @@ _DELTAS: Mapping[Kind, Callable[[str, float], Event]] = {
     Kind.ANSWER: AnswerDelta,
     Kind.RECLASSIFIED: lambda _, at: Reclassified(at),
 }
+_ERROR = "error"
+"""The finish reason of OpenRouter and Mistral for a reply that failed on the way."""
 _IN_LIST = "content.thinking"
 """Our name for the thinking inside a content list, which is one more field that may tell it."""
 _MOST_TOKENS = 10**12
@@ -95,7 +97,7 @@ class Decoder:
     @property
     def ended(self) -> bool:
         """Whether the reply is whole: a finish reason or `[DONE]` has come. What breaks after that breaks nothing."""
-        return self._finish is not None or self._server_said_done
+        return self._finish != _ERROR and (self._finish is not None or self._server_said_done)
 
     def feed(self, chunk: Mapping[str, Any]) -> list[Event]:
         """Read one chunk, of a stream or a whole reply, and return what it tells.
@@ -148,9 +150,14 @@ class Decoder:
     def close(self) -> list[Event]:
         """End the reply in order. A finish reason or `[DONE]` ends it, even if the connection breaks afterwards.
 
-        Raises ConnectionLostError if it ended with neither a finish reason nor `[DONE]`, and ProtocolError if no
-        chunk ever held a choice. Call `flush` first: what it returns belongs to the reply in any case.
+        Raises ConnectionLostError if it ended with neither a finish reason nor `[DONE]`, ServerStreamError if the
+        reason is an error, and ProtocolError if no chunk ever held a choice. Call `flush` first: what it returns belongs to the reply in any case.
         """
+        if self._finish == _ERROR:
+            raise ServerStreamError(
+                "The server ended the reply with an error and gave no reason.",
+                hint="What had arrived is in .partial; ask again to get a whole reply.",
+            )
         if not self.ended:
             raise ConnectionLostError(
                 "The reply broke off: neither a finish reason nor [DONE] came.",
