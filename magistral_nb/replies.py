@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, assert_never
 
 from magistral_nb.events import (
@@ -161,9 +161,9 @@ class Reply:
     def from_dict(cls, data: Mapping[str, Any]) -> Reply:
         """Read what `to_dict` wrote; unknown keys are left out."""
         reply = cls(
-            tool_calls=[ToolCall(**_fields(call)) for call in data.get("tool_calls") or ()],
-            usage=Usage(**_fields(data["usage"])) if data.get("usage") else None,
-            notices=[Notice(**_fields(notice)) for notice in data.get("notices") or ()],
+            tool_calls=[ToolCall(**_known(ToolCall, call)) for call in data.get("tool_calls") or ()],
+            usage=Usage(**_known(Usage, data["usage"])) if data.get("usage") else None,
+            notices=[Notice(**_known(Notice, notice)) for notice in data.get("notices") or ()],
             _thinking=_GrowingText(data.get("thinking") or ""),
             _answer=_GrowingText(data.get("answer") or ""),
         )
@@ -185,8 +185,8 @@ _PLAIN_FIELDS = (
 )  # fmt: skip
 
 
-def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key != "type"}
+def _known(kind: type[ToolCall | Usage | Notice], data: Mapping[str, Any]) -> dict[str, Any]:
+    return {one.name: data[one.name] for one in fields(kind) if one.name in data}
 
 
 def _short(text: str) -> str:

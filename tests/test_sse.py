@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from magistral_nb import MagistralError, NotAnAPIError, ProtocolError, ServerStreamError, TooLargeError
 from magistral_nb.transports import Chunk
 from magistral_nb.transports.sse import DONE, EventReader
+from magistral_nb.transports.stream_errors import server_message
 
 A: Chunk = {"choices": [{"delta": {"content": "a\u2028b"}}]}
 B: Chunk = {"choices": [{"delta": {"content": "é😀"}}]}
@@ -57,6 +59,7 @@ ERRORS = {
     "not escaped": b'data: {"error": "he said "boom""}\n\n',
     "detail": b'data: {"error": {"detail": "boom"}}\n\n',
     "whole body": b'{"error": {"message": "boom"}}',
+    "choice": b'data: {"choices": [{"index": 0, "error": {"message": "boom"}}]}\n\n',
 }
 
 
@@ -67,7 +70,7 @@ def test_an_error_inside_the_stream_is_raised_after_the_text_before_it(name: str
     chunks, failure = read(before + ERRORS[name], size)
     assert isinstance(failure, ServerStreamError)
     assert "boom" in failure.message
-    assert chunks == ([A] if before else [])
+    assert [chunk for chunk in chunks if "error" not in chunk["choices"][0]] == ([A] if before else [])
 
 
 def test_text_beside_an_error_is_kept() -> None:
@@ -113,3 +116,49 @@ def test_limits_end_what_never_ends() -> None:
     assert isinstance(failure, TooLargeError)
     _, failure = read(b"<p>" * 5000, 100, most_reply_bytes=1024)
     assert isinstance(failure, TooLargeError)
+
+
+def test_a_choice_that_ends_in_an_error_is_one() -> None:
+    last = {"choices": [{"index": 0, "delta": {"content": "last words"}, "finish_reason": "error"}]}
+    chunks, failure = read(b"data: %s\n\ndata: [DONE]\n\n" % json.dumps(last).encode())
+    assert chunks == [last]
+    assert isinstance(failure, ServerStreamError)
+    assert "gave no reason" in failure.message
+
+
+DEEP = b"[" * 200_000
+NESTED = {
+    "event": b'data: {"choices": %s%s}\n\n' % (DEEP, b"]" * len(DEEP)),
+    "event that never closes": b"data: %s\n\n" % DEEP,
+    "event with bytes that are no text": b'data: {"a": "\xff", "b": %s%s}\n\n' % (DEEP, b"]" * len(DEEP)),
+    "whole body": DEEP + b"]" * len(DEEP),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_json_nested_too_deeply_is_an_error_after_the_text_before_it(name: str) -> None:
+    before = b"" if name == "whole body" else b"data: %s\n\n" % JSON_A
+    chunks, failure = read(before + NESTED[name], 1_000_000)
+    assert isinstance(failure, ProtocolError)
+    assert chunks == ([A] if before else [])
+
+
+def test_an_error_with_a_nested_reason_still_says_something() -> None:
+    told: Any = "boom"
+    for _ in range(100_000):
+        told = {"error": told}
+    assert server_message(told) == "boom"
+    while isinstance(told, dict):  # taken apart by hand: Python's own way would recurse
+        told = told.pop("error")
+    told = []
+    for _ in range(100_000):
+        told = [told]
+    assert "too deeply" in server_message({"detail": told})
+    while told:
+        told = told.pop()
+
+
+def test_a_server_message_holds_whole_characters_only() -> None:
+    _, failure = read(b'data: {"error": {"message": "a\\ud83d"}}\n\n')
+    assert failure is not None
+    assert "a\ufffd" in str(failure)

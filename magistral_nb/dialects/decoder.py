@@ -5,16 +5,18 @@ Chunks are JSON data, so plain `dict` and `list` are asked for: asking for abstr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from magistral_nb.costs import Price
 from magistral_nb.dialects.accounts import Accounts
-from magistral_nb.dialects.half_characters import HalfCharacters
+from magistral_nb.dialects.half_characters import HalfCharacters, whole_characters
 from magistral_nb.dialects.inline_tags import InlineTags
+from magistral_nb.dialects.parts import content_pieces, thinking_text
 from magistral_nb.dialects.tags import Kind, Piece
-from magistral_nb.errors import ConnectionLostError, ProtocolError
+from magistral_nb.dialects.tool_pieces import ToolPieces
+from magistral_nb.dialects.trailing_token import TrailingToken
+from magistral_nb.errors import ConnectionLostError, ProtocolError, ServerStreamError
 from magistral_nb.events import (
     AnswerDelta,
     Done,
@@ -23,7 +25,6 @@ from magistral_nb.events import (
     Notice,
     Reclassified,
     ThinkingDelta,
-    ToolCall,
     Usage,
     Waiting,
 )
@@ -49,7 +50,12 @@ _DELTAS: Mapping[Kind, Callable[[str, float], Event]] = {
     Kind.ANSWER: AnswerDelta,
     Kind.RECLASSIFIED: lambda _, at: Reclassified(at),
 }
-_MOST_TOOL_CALLS = 128
+_ERROR = "error"
+"""The finish reason of OpenRouter and Mistral for a reply that failed on the way."""
+_IN_LIST = "content.thinking"
+"""Our name for the thinking inside a content list, which is one more field that may tell it."""
+_MOST_TOKENS = 10**12
+"""A count above this is no count."""
 
 
 class Decoder:
@@ -79,7 +85,8 @@ class Decoder:
         self._thinking = Accounts()
         self._structured = Accounts()
         self._inline = InlineTags(lambda: self._structured.text, opened=opened_thought)
-        self._tool_calls: dict[str, dict[str, str]] = {}
+        self._trailing = TrailingToken()
+        self._tool_calls = ToolPieces()
         self._usage: Mapping[str, Any] | None = None
         self._finish: str | None = None
         self._request_id: str | None = None
@@ -87,8 +94,16 @@ class Decoder:
         self._server_said_done = False
         self._any_thinking = self._any_answer = False
 
+    @property
+    def ended(self) -> bool:
+        """Whether the reply is whole: a finish reason or `[DONE]` has come. What breaks after that breaks nothing."""
+        return self._finish != _ERROR and (self._finish is not None or self._server_said_done)
+
     def feed(self, chunk: Mapping[str, Any]) -> list[Event]:
-        """Read one chunk, of a stream or a whole reply, and return what it tells."""
+        """Read one chunk, of a stream or a whole reply, and return what it tells.
+
+        Raises ProtocolError if the chunk is nested too deeply to read.
+        """
         if "magistral" in chunk:
             return self._transport_note(chunk["magistral"])
         self._chunks += 1
@@ -102,22 +117,48 @@ class Decoder:
         self._choices += 1
         finish = choice.get("finish_reason")
         if isinstance(finish, str) and finish:
-            self._finish = finish
+            self._finish = whole_characters(finish)
         said = choice.get("delta") or choice.get("message")
-        events = self._read(said) if isinstance(said, dict) else []
+        try:
+            events = self._read(said) if isinstance(said, dict) else []
+        except RecursionError as error:
+            raise ProtocolError(
+                "The server sent a part of the reply that is nested too deeply to read.",
+                hint="What had arrived is in .partial; tell the people who run the server.",
+            ) from error
         return self._opening() + events if events and self._opening_notices else events
 
     def flush(self) -> list[Event]:
-        """Return the text that was held back because it might have become a tag. No text may follow."""
-        return self._opening() + self._inline_events(self._inline.close(), self._now())
+        """Return what was held back: text that might have become a tag, tool calls, usage. Nothing may follow.
+
+        Of a reply that has not ended, only the tool calls whose arguments are complete JSON are given out.
+        """
+        at = self._now()
+        halves = self._halves.close()
+        last = halves.pop("content", "")
+        events = self._structured_thinking(list(halves.items()), at) if halves else []
+        events += self._inline_events(self._inline.feed(self._trailing.close(last)), at)
+        events += self._inline_events(self._inline.close(), at)
+        return [*self._opening(), *events, *self._counted(at)]
+
+    def _counted(self, at: float) -> list[Event]:
+        """Return the tool calls and the usage, each once: they stand at the end of a reply, broken off or not."""
+        calls = self._tool_calls.give_out(at, all_of_them=self.ended)
+        usage, self._usage = self._usage, None
+        return [*calls, self._usage_event(usage, at)] if usage else [*calls]
 
     def close(self) -> list[Event]:
-        """End the reply in order.
+        """End the reply in order. A finish reason or `[DONE]` ends it, even if the connection breaks afterwards.
 
-        Raises ConnectionLostError if it ended with neither a finish reason nor `[DONE]`, and ProtocolError if no
-        chunk ever held a choice. Call `flush` first: what it returns belongs to the reply in any case.
+        Raises ConnectionLostError if it ended with neither a finish reason nor `[DONE]`, ServerStreamError if the
+        reason is an error, and ProtocolError if no chunk ever held a choice. Call `flush` first: what it returns belongs to the reply in any case.
         """
-        if self._finish is None and not self._server_said_done:
+        if self._finish == _ERROR:
+            raise ServerStreamError(
+                "The server ended the reply with an error and gave no reason.",
+                hint="What had arrived is in .partial; ask again to get a whole reply.",
+            )
+        if not self.ended:
             raise ConnectionLostError(
                 "The reply broke off: neither a finish reason nor [DONE] came.",
                 hint="What had arrived is in .partial; ask again to get a whole reply.",
@@ -128,11 +169,9 @@ class Decoder:
                 hint="Check that the address is an OpenAI-compatible /v1 and that the model can chat.",
             )
         at = self._now()
-        calls = [ToolCall(**call, at=at) for call in self._tool_calls.values()]
-        usage = [self._usage_event(self._usage, at)] if self._usage else []
         finish = FINISH_REASONS.get(self._finish or "", "unknown")
         notices = [Notice(code, text, at) for code, text in self._last_words(finish)]
-        return [*calls, *usage, *notices, Done(finish, self._finish, self._request_id, at)]
+        return [*self._counted(at), *notices, Done(finish, self._finish, self._request_id, at)]
 
     def _opening(self) -> list[Event]:
         told, self._opening_notices = self._opening_notices, []
@@ -151,26 +190,23 @@ class Decoder:
         content = said.get("content")
         mend = self._halves.mend
         told = [
-            (name, text)
-            for name in THINKING_FIELDS
-            if name in said and (text := mend(name, _thinking_text(said[name])))
+            (name, text) for name in THINKING_FIELDS if name in said and (text := mend(name, thinking_text(said[name])))
         ]
-        if said.get("tool_calls"):
-            self._collect_tool_calls(said["tool_calls"])
+        if said.get("tool_calls") or said.get("function_call"):
+            self._tool_calls.hear(said.get("tool_calls"), said.get("function_call"))
         if not told and not content:
             return []
+        if isinstance(content, list | dict):
+            pieces = content_pieces(content if isinstance(content, list) else [content])
+            thought = mend(_IN_LIST, "".join(text for kind, text in pieces if kind is Kind.THINKING))
+            told += [(_IN_LIST, thought)] if thought else []
+            content = "".join(text for kind, text in pieces if kind is Kind.ANSWER)
         at = self._now()
         events = self._structured_thinking(told, at) if told else []
-        if isinstance(content, str):
-            text = mend("content", content)
+        if isinstance(content, str) and content:
+            text = self._trailing.feed(mend("content", content))
             if text:
                 events += self._inline_events(self._inline.feed(text), at)
-        elif isinstance(content, list | dict):
-            for kind, text in _content_pieces(content if isinstance(content, list) else [content]):
-                if kind is Kind.ANSWER:
-                    events += self._inline_events(self._inline.feed(text), at)
-                elif text:
-                    events += self._structured_thinking([("content", text), *told], at)
         return events
 
     def _structured_thinking(self, told: list[tuple[str, str]], at: float) -> list[Event]:
@@ -190,27 +226,11 @@ class Decoder:
                     continue
                 self._any_thinking = True
             elif kind is Kind.ANSWER:
-                self._any_answer = True
+                self._any_answer = self._any_answer or not text.isspace()
             else:
                 self._any_thinking, self._any_answer = self._any_answer, False
             events.append(_DELTAS[kind](text, at))
         return events
-
-    def _collect_tool_calls(self, calls: object) -> None:
-        """Tool calls come whole or in pieces; pieces belong together by `index`, else by `id`, else by place."""
-        if not isinstance(calls, list):
-            return
-        for place, piece in enumerate(calls):
-            if not isinstance(piece, dict) or len(self._tool_calls) >= _MOST_TOOL_CALLS:
-                continue
-            key = next((str(piece[name]) for name in ("index", "id") if piece.get(name) is not None), str(place))
-            call = self._tool_calls.setdefault(key, {"id": "", "name": "", "arguments": ""})
-            function = piece.get("function")
-            function = function if isinstance(function, dict) else {}
-            call["id"] = str(piece.get("id") or call["id"])
-            call["name"] = str(function.get("name") or call["name"])
-            arguments = function.get("arguments") or ""
-            call["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
 
     def _usage_event(self, usage: Mapping[str, Any], at: float) -> Usage:
         details = usage.get("completion_tokens_details")
@@ -227,6 +247,9 @@ class Decoder:
             return [("no_thinking", f"{text} {self._no_thinking_hint}".strip())] if missed else []
         if self._tool_calls:
             return []
+        if finish == "content_filter":
+            code = "no_answer" if self._any_thinking else "empty_reply"
+            return [(code, "The server's content filter held the answer back: ask in other words.")]
         if not self._any_thinking:
             return [("empty_reply", "The model said nothing at all. Ask again, or try another seed or prompt.")]
         if finish == "length":
@@ -244,41 +267,8 @@ def _first_choice(choices: list[Any]) -> dict[str, Any] | None:
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, str) and value.isdecimal():
+    """Return a count of tokens, or None for what is none: NaN and infinity too can stand in JSON as Python reads it."""
+    if isinstance(value, str) and value.isdecimal() and len(value) < len(str(_MOST_TOKENS)):
         return int(value)
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _thinking_text(value: object) -> str:
-    """Return the text of a thinking field: a string, or a list of typed blocks with text in one of three keys."""
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list):
-        return ""
-    return "".join(_block_text(block) for block in value)
-
-
-def _block_text(block: object) -> str:
-    if isinstance(block, str):
-        return block
-    if not isinstance(block, dict):
-        return ""
-    for key in ("thinking", "text", "summary"):
-        if block.get(key):
-            return _thinking_text(block[key])
-    return ""
-
-
-def _content_pieces(content: Sequence[object]) -> list[Piece]:
-    """Return the parts of a content list that hold text; unknown kinds are left out."""
-    pieces: list[Piece] = []
-    for part in content:
-        if isinstance(part, str):
-            pieces.append((Kind.ANSWER, part))
-        elif isinstance(part, dict):
-            kind = part.get("type", "text")
-            if kind == "text" and isinstance(part.get("text"), str):
-                pieces.append((Kind.ANSWER, part["text"]))
-            elif kind in ("thinking", "reasoning"):
-                pieces.append((Kind.THINKING, _block_text(part)))
-    return [(kind, text) for kind, text in pieces if text]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if is_number and 0 <= value <= _MOST_TOKENS else None

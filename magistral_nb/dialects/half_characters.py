@@ -17,8 +17,18 @@ class HalfCharacters:
         if text and "\ud800" <= text[-1] <= "\udbff":
             self._halves[field] = text[-1]
             text = text[:-1]
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return text
+        return whole_characters(text)
+
+    def close(self) -> dict[str, str]:
+        """Return what the halves that still wait become, by field. No text may follow."""
+        waiting, self._halves = self._halves, {}
+        return {field: whole_characters(half) for field, half in waiting.items()}
+
+
+def whole_characters(text: str) -> str:
+    """Return a text that every file and every page can hold: halves put together, lone ones replaced."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -135,10 +135,13 @@ class EventReader:
             return
         try:
             value = json.loads(data)
+        except RecursionError:
+            self._fail_nested()
+            return
         except ValueError:
             value = self._repair(data, chunks)
             if value is None:
-                if not at_end:  # at the end of the body it is half an event
+                if not (at_end or self.failure):  # at the end of the body it is half an event
                     self._fail_unreadable(data)
                 return
         self._take(value, chunks)
@@ -158,6 +161,9 @@ class EventReader:
         text = data.decode("utf-8", "replace")
         try:
             value = json.loads(text, strict=False)
+        except RecursionError:
+            self._fail_nested()
+            return None
         except ValueError:
             return {"error": text[:500]} if text.lstrip().startswith('{"error"') else None
         if "�" in text and not self._warned:
@@ -175,6 +181,9 @@ class EventReader:
             return
         try:
             value = json.loads(text, strict=False)
+        except RecursionError:
+            self._fail_nested()
+            return
         except ValueError:
             self._fail_unreadable(body)
             return
@@ -189,6 +198,12 @@ class EventReader:
         self.failure = TooLargeError(
             f"The server sent more than {limit // MEGABYTE} MiB in one {what}, which is our limit.",
             hint="No model writes that much: check what answers at this address.",
+        )
+
+    def _fail_nested(self) -> None:
+        self.failure = ProtocolError(
+            "The server sent JSON that is nested too deeply to read.",
+            hint="No model writes that: check what answers at this address.",
         )
 
     def _fail_unreadable(self, data: bytes) -> None:

@@ -18,12 +18,14 @@ MOST_CHARACTERS = 500
 def error_in(value: Any, event_name: str = "") -> MagistralError | None:
     """Return the error that an event of a stream reports, or None. `event_name` is the event's `event:` line.
 
-    Known spellings: {"error": {"message"}}, {"error": "text"}, {"object": "error", "message"}, `event: error`.
+    Known spellings: {"error": {"message"}}, {"error": "text"}, {"object": "error", "message"}, `event: error`, and
+    inside the choice, {"error": …} or {"finish_reason": "error"}.
     """
     if isinstance(value, Mapping):
         told = value.get("error")
         if not told and (event_name == "error" or value.get("object") == "error"):
             told = value
+        told = told or _error_of_choice(value.get("choices"))
     else:
         told = value if event_name == "error" else None
     if not told:
@@ -34,15 +36,30 @@ def error_in(value: Any, event_name: str = "") -> MagistralError | None:
     )
 
 
+def _error_of_choice(choices: Any) -> Any:
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, Mapping) and not choice.get("index"):
+            ends_in_error = choice.get("finish_reason") == "error"
+            return choice.get("error") or (ends_in_error and "it ended the reply with an error and gave no reason")
+    return None
+
+
 def server_message(told: Any, *, clean: Callable[[str], str] = str) -> str:
     """Return the words of an error object, cleaned, and then cut to a readable length."""
+    while isinstance(told, Mapping) and isinstance(told.get("error"), Mapping | str) and told["error"]:
+        told = told["error"]
     if isinstance(told, Mapping):
-        inner = told.get("error")
-        if isinstance(inner, Mapping | str) and inner:
-            return server_message(inner, clean=clean)
-        told = told.get("message") or _fields(told.get("detail")) or told.get("code") or str(dict(told))
-    text = clean(" ".join(str(told).split()))
+        told = told.get("message") or _fields(told.get("detail")) or told.get("code") or dict(told)
+    try:
+        text = clean(" ".join(_whole_characters(str(told)).split()))
+    except RecursionError:  # lists in lists, thousands deep
+        return "it gave a reason that is nested too deeply to read"
     return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "…"
+
+
+def _whole_characters(text: str) -> str:
+    """Replace halves of characters, which JSON can spell and no file can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _fields(detail: Any) -> Any:
