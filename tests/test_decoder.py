@@ -402,6 +402,7 @@ def test_a_finish_reason_ends_the_reply_whatever_happens_to_the_connection() -> 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [("4</s>", ("", "4")), ("[THINK]T</s>", ("T", "")), ("[THINK]T[/THINK]4</s>", ("T", "4")),
+     ("it ends with </s>", ("", "it ends with </s>")),
      ("</s> ends a reply", ("", "</s> ends a reply")), ("a </", ("", "a </")), ("a < b", ("", "a < b"))],
 )  # fmt: skip
 def test_the_token_that_ends_a_reply_is_no_text_of_it(text: str, wanted: tuple[str, str]) -> None:

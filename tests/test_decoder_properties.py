@@ -39,6 +39,10 @@ SPELLINGS: dict[str, Any] = {
     "chunks": lambda t, a: [
         {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": t}]}, {"type": "text", "text": a}]}
     ],
+    "chunks and a field": lambda t, a: [
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": t}]}], "reasoning_content": t},
+        {"content": a},
+    ],
     "[THINK]": _inline("[THINK]", "[/THINK]"),
     "<think>": _inline("<think>\n", "\n</think>\n\n"),
     "closing only": _inline("", "[/THINK]"),

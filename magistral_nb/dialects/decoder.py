@@ -137,8 +137,9 @@ class Decoder:
         halves = self._halves.close()
         last = halves.pop("content", "")
         events = self._structured_thinking(list(halves.items()), at) if halves else []
-        events += self._inline_events(self._inline.feed(self._trailing.close(last)), at)
-        events += self._inline_events(self._inline.close(), at)
+        rest = self._trailing.close(last)
+        pieces = self._inline.feed(rest) if rest else []
+        events += self._inline_events([*pieces, *self._inline.close()], at)
         return [*self._opening(), *events, *self._counted(at)]
 
     def _counted(self, at: float) -> list[Event]:
@@ -151,7 +152,8 @@ class Decoder:
         """End the reply in order. A finish reason or `[DONE]` ends it, even if the connection breaks afterwards.
 
         Raises ConnectionLostError if it ended with neither a finish reason nor `[DONE]`, ServerStreamError if the
-        reason is an error, and ProtocolError if no chunk ever held a choice. Call `flush` first: what it returns belongs to the reply in any case.
+        reason is an error, and ProtocolError if no chunk ever held a choice. Call `flush` first: what it returns
+        belongs to the reply in any case.
         """
         if self._finish == _ERROR:
             raise ServerStreamError(
@@ -270,5 +272,6 @@ def _count(value: object) -> int | None:
     """Return a count of tokens, or None for what is none: NaN and infinity too can stand in JSON as Python reads it."""
     if isinstance(value, str) and value.isdecimal() and len(value) < len(str(_MOST_TOKENS)):
         return int(value)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number and 0 <= value <= _MOST_TOKENS else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return int(value) if 0 <= value <= _MOST_TOKENS else None

@@ -33,7 +33,8 @@ class _Call:
         return bool(self.name)
 
     def event(self, at: float) -> ToolCall:
-        return ToolCall(*map(whole_characters, (self.id, self.name, self.arguments)), at=at)
+        id_, name, arguments = map(whole_characters, (self.id, self.name, self.arguments))
+        return ToolCall(id_, name, arguments, at)
 
 
 class ToolPieces:
