@@ -6,11 +6,17 @@ The two loops differ in nothing but `await`; all decisions are made by the quest
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 
-from magistral_nb.errors import ContextLengthError, MagistralError
+from magistral_nb.errors import (
+    APIConnectionError,
+    ConnectionLostError,
+    ContextLengthError,
+    MagistralError,
+    StreamStalledError,
+)
 from magistral_nb.events import Event
 from magistral_nb.question import Question, context_to_retry_with
 from magistral_nb.transports import Transport
@@ -47,8 +53,10 @@ class Exchange:
             except MagistralError as error:
                 context = _context_to_retry_with(error, question, context)
                 if context is None:
-                    yield from question.fail(error)
-                    raise
+                    yield from _last_events(error, question)
+                    if not _came_too_late(error, question):
+                        raise
+                    return
             except BaseException:
                 question.interrupt()
                 raise
@@ -75,9 +83,11 @@ class Exchange:
             except MagistralError as error:
                 context = _context_to_retry_with(error, question, context)
                 if context is None:
-                    for event in question.fail(error):
+                    for event in _last_events(error, question):
                         yield event
-                    raise
+                    if not _came_too_late(error, question):
+                        raise
+                    return
             except BaseException:
                 question.interrupt()
                 raise
@@ -86,6 +96,19 @@ class Exchange:
         if self.reads_files:
             return await asyncio.to_thread(self.make_question, context)
         return self.make_question(context)
+
+
+def _last_events(error: MagistralError, question: Question) -> Sequence[Event]:
+    """Return what was held back, and the end of a reply that had ended."""
+    if not _came_too_late(error, question):
+        return question.fail(error)
+    return question.take([*question.decoder.flush(), *question.decoder.close()])
+
+
+def _came_too_late(error: MagistralError, question: Question) -> bool:
+    """Say whether a connection broke, or fell silent, after the reply had ended: then nothing is missing."""
+    broke = isinstance(error, APIConnectionError | ConnectionLostError | StreamStalledError)
+    return broke and question.decoder.ended
 
 
 def _context_to_retry_with(error: MagistralError, question: Question, tried: int | None) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from magistral_nb import AnswerDelta, Client, ConnectionLostError, Event, Started
+from magistral_nb import AnswerDelta, Client, ConnectionLostError, Event, Started, Timeouts
 from tests.asking import COLOURS
 from tests.fake_server import FakeServer
 from tests.test_client import GOOD, client_for, events_of
@@ -48,3 +48,16 @@ def test_a_question_that_is_asked_once_more_with_what_fits_starts_once(server: F
     assert [type(event) for event in events].count(Started) == 1
     assert len(server.requests) == 2
     assert server.requests[1].json()["max_tokens"] < 8192
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("end", ["cut", "reset", "hold"])
+def test_a_reply_that_has_ended_is_whole_whatever_the_connection_does_then(
+    server: FakeServer, colour: str, end: str
+) -> None:
+    body = GOOD.removesuffix(b"data: [DONE]\n\n")
+    server.play(body, end=end)
+    reply, events = COLOURS[colour](client_for(server, timeout=Timeouts(between_events=0.5)), "q")
+    assert (reply.thinking, reply.answer, reply.complete) == ("Two.", "4", True)
+    assert events[-1].type == "done"
+    assert len(server.requests) == 1
