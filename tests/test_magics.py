@@ -257,3 +257,53 @@ def test_an_empty_question_is_not_sent(shell: InteractiveShell, server: FakeServ
     assert not result.success
     assert "empty" in red
     assert server.requests == []
+
+
+@pytest.mark.parametrize("form", ["cell", "ask"])
+@pytest.mark.parametrize(
+    ("options", "system"),
+    [
+        ('-s "be brief"', "be brief"),
+        ("--system='be brief'", "be brief"),
+        ("-s C:\\new\\dir", "C:\\new\\dir"),
+    ],
+)
+def test_quotes_around_a_value_are_not_sent(
+    shell: InteractiveShell, server: FakeServer, form: str, options: str, system: str
+) -> None:
+    server.play(GOOD)
+    line = f'--base-url "{server.base_url}" --model magistral-small --temp 0 -qR {options}'
+    run(shell, f"%%magistral {line}\nhi" if form == "cell" else f"%magistral ask {line} hi")
+    body = server.requests[-1].json()
+    assert body["temperature"] == 0
+    assert body["messages"][0] == {"role": "system", "content": system}
+    assert asked(server) == "hi"
+
+
+@pytest.mark.parametrize("cell", ["%%magistral {}\nhi", "%magistral ask {} hi"])
+@pytest.mark.parametrize(
+    ("options", "told"), [("--modle x", "did you mean --model?"), ("-s 'open", "quote is not closed")]
+)
+def test_both_forms_refuse_the_same(shell: InteractiveShell, cell: str, options: str, told: str) -> None:
+    _, printed, red = run(shell, cell.format(options))
+    assert told in printed + red
+    assert "Traceback" not in printed + red
+
+
+def test_a_key_stays_with_the_place_it_was_set_for(
+    shell: InteractiveShell, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMPUS_KEY", "campus-secret")
+    run(shell, "%config Magistral.key_env = 'CAMPUS_KEY'\n%config Magistral.model = 'campus'")
+    server.play(GOOD)
+    run(shell, f"{at(server)}\nhi")
+    assert "campus-secret" not in str(server.requests[-1].headers)
+    _, printed, _ = run(shell, "%magistral use demo")
+    assert "key_env = CAMPUS_KEY" in printed
+    assert "model = campus" in printed
+
+
+def test_a_first_line_of_spaces_changes_nothing(shell: InteractiveShell, server: FakeServer) -> None:
+    server.play(GOOD)
+    run(shell, f"  \n{at(server)}\nHi")
+    assert asked(server) == "Hi"

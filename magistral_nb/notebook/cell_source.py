@@ -15,7 +15,7 @@ def exact_body(shell: Any, line: str, cell: str) -> str:
     call = f"get_ipython().run_cell_magic('magistral', {line!r}, {cell!r})\n"
     for typed in _typed(shell):
         if shell.input_transformer_manager.transform_cell(typed) == call:
-            return typed.lstrip("\r\n").partition("\n")[2]
+            return typed.lstrip().partition("\n")[2]  # IPython drops blank lines, spaces in them too
     return cell.removesuffix("\n")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from IPython.core.magic_arguments import magic_arguments, parse_argstring
+from IPython.core.magic_arguments import magic_arguments
 from IPython.display import display
 from traitlets import Float, Int, Unicode
 
@@ -22,7 +22,7 @@ from magistral_nb.errors import ConfigurationError, MagistralError, MissingKeyEr
 from magistral_nb.notebook.cell_source import exact_body
 from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive
-from magistral_nb.notebook.options import settings_of, split_ask, with_options, without_semicolon
+from magistral_nb.notebook.options import parse_options, settings_of, split_ask, with_options, without_semicolon
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture, prompt_picture
 from magistral_nb.notebook.worker import Asking
@@ -77,7 +77,7 @@ class Magistral(Magics):
             return self._command(line)
         body = exact_body(self.shell, line, cell)
         given, silent = without_semicolon(line)
-        return self._ask(parse_argstring(self.magistral, given), body, owns_output=True, silent=silent)
+        return self._ask(parse_options(self.magistral.parser, given), body, owns_output=True, silent=silent)
 
     def close(self) -> None:
         """Let go of every connection and engine."""
@@ -90,7 +90,7 @@ class Magistral(Magics):
         if name == "ask":
             rest, silent = without_semicolon(rest)
             given, question = split_ask(rest)
-            return self._ask(parse_argstring(self.magistral, given), question, owns_output=False, silent=silent)
+            return self._ask(parse_options(self.magistral.parser, given), question, owns_output=False, silent=silent)
         commands: dict[str, Callable[[str], None]] = {
             "": self._print_status,
             "status": self._print_status,
@@ -170,7 +170,7 @@ class Magistral(Magics):
         given = {name: value for name, value in vars(options or Namespace()).items() if value is not None}
         configured = {name: getattr(self, name) for name in self.class_trait_names(config=True)}
         if "endpoint" in given or "base_url" in given:  # a place named in the cell is not mixed with a configured one
-            configured |= {"endpoint": None, "base_url": None}
+            configured |= {"endpoint": None, "base_url": None, "key_env": None}
         wanted = configured | given
         choose = choose_to_look if only_to_look else choose_endpoint
         choice = choose(wanted["endpoint"], wanted["base_url"], model=wanted["model"])
@@ -206,7 +206,10 @@ class Magistral(Magics):
     def _use(self, rest: str) -> None:
         if rest:
             choose_endpoint(rest, None)  # an unknown name is refused here, not at the next question
-            self.endpoint, self.base_url = rest, None
+            for name in ("key_env", "model"):  # they belong to the place that is left; a key must not go elsewhere
+                if getattr(self, name) is not None:
+                    print(f"Forgotten, since it belonged to the place before: {name} = {getattr(self, name)}")  # noqa: T201
+            self.endpoint, self.base_url, self.key_env, self.model = rest, None, None, None
         print(endpoints_report(self.endpoint, look_around=False))  # noqa: T201  the command's output
 
     def _print_last_error(self, rest: str) -> None:
