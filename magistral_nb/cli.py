@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from magistral_nb._version import __version__
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError
-from magistral_nb.events import AnswerDelta, ThinkingDelta
+from magistral_nb.events import AnswerDelta, Reclassified, ThinkingDelta
 from magistral_nb.loading_text import LoadingText
 from magistral_nb.question import CallSettings
 from magistral_nb.rendering.text import plain
@@ -20,10 +21,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 for success, 1 for an error of ours, 130 for an interrupt."""
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a narrow code page shows what it lacks as an escape and goes on
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return run(options)
+        status = run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough; Python must not flush once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except MagistralError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(plain(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped by you.", file=sys.stderr)
@@ -74,16 +83,24 @@ def _ask(options: argparse.Namespace) -> int:
             settings[name] = getattr(options, name)
     client = Client(options.endpoint, base_url=options.base_url, model=options.model)
     loading = LoadingText()
-    with client, client.stream(" ".join(options.question), **settings) as stream:
-        for event in stream:
-            loading.hear(event)
-            if isinstance(event, ThinkingDelta) and not options.hide_thinking:
-                print(plain(event.text), end="", file=sys.stderr, flush=True)
-            elif isinstance(event, AnswerDelta):
-                print(plain(event.text), end="", flush=True)
-    print()
+    answer: list[str] = []  # held back, since a closing tag may still make all of it thinking
+    try:
+        with client, client.stream(" ".join(options.question), **settings) as stream:
+            for event in stream:
+                loading.hear(event)
+                if isinstance(event, AnswerDelta):
+                    answer.append(event.text)
+                if isinstance(event, ThinkingDelta) and not options.hide_thinking:
+                    print(plain(event.text), end="", file=sys.stderr, flush=True)
+                if isinstance(event, Reclassified):
+                    if not options.hide_thinking:
+                        print(plain("".join(answer)), end="", file=sys.stderr, flush=True)
+                    answer.clear()
+    finally:  # what had arrived is printed, however the reply ended
+        if answer:
+            print(plain("".join(answer)), flush=True)
     for notice in stream.reply.notices:
-        print(f"Note: {notice.text}", file=sys.stderr)
+        print(plain(f"Note: {notice.text}"), file=sys.stderr)
     return 0
 
 

@@ -307,3 +307,18 @@ def test_a_first_line_of_spaces_changes_nothing(shell: InteractiveShell, server:
     server.play(GOOD)
     run(shell, f"  \n{at(server)}\nHi")
     assert asked(server) == "Hi"
+
+
+@pytest.mark.parametrize("options", ["-f code", "-f json", "-f text"])
+def test_no_form_commands_the_terminal(shell: InteractiveShell, server: FakeServer, options: str) -> None:
+    server.play(GOOD.replace(b'"4"', b'"```\\n\\u001b[2J\\u009b\\u202e\\n```"'))
+    _, printed, _ = run(shell, f"{at(server, options)}\nhi")
+    assert not set("\x1b\x9b\u202e") & set(printed)
+
+
+def test_a_failure_before_anything_arrived_keeps_the_old_reply(shell: InteractiveShell, server: FakeServer) -> None:
+    shell.user_ns["r"] = "old"
+    server.play_json({"error": {"message": "bad \x9b\u202e"}}, status=400)
+    _, printed, red = run(shell, f"{at(server, '-o r')}\nhi")
+    assert shell.user_ns["r"] == "old"
+    assert not set("\x9b\u202e") & set(printed + red)

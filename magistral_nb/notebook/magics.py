@@ -27,12 +27,13 @@ from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_a
 from magistral_nb.notebook.pictures import picture, prompt_picture
 from magistral_nb.notebook.worker import Asking
 from magistral_nb.question import CallSettings
+from magistral_nb.rendering.text import plain
 from magistral_nb.replies import Reply
 from magistral_nb.reports import endpoints_report, status_report
 from magistral_nb.settings import Secret
 
 SUBCOMMANDS = {
-    "ask": "ask in one line: %magistral ask [options] What is 2 + 2?",
+    "ask": "ask in one line: %magistral ask [options] Name a prime. (IPython takes a ? at the end as help)",
     "status": "which endpoint and settings are in force, and where each comes from",
     "endpoints": "all endpoints, which keys are set, which servers answer, and which one would be chosen",
     "models": "the models that the endpoint offers",
@@ -123,7 +124,7 @@ class Magistral(Magics):
         shown = not failure or bool(reply.thinking or reply.answer)
         final = picture(reply, form=options.format, show_thinking=not options.hide_thinking) if shown else None
         live.finish(reply, final)
-        if options.output:
+        if options.output and shown:  # a failure before anything arrived leaves the old reply alone
             self.shell.user_ns[options.output] = reply
         if failure:
             raise self._remembered(failure)
@@ -151,7 +152,9 @@ class Magistral(Magics):
         if options.jinja:
             text = render_cell(text, self.shell.user_ns)
         if not text.strip():
-            raise ConfigurationError("The question is empty.", hint="Write it below the %%magistral line.")
+            raise ConfigurationError(
+                "The question is empty.", hint="Write it below the %%magistral line, or after `%magistral ask`."
+            )
         return text
 
     def _live(self, options: Namespace, *, owns_output: bool, silent: bool) -> Live:
@@ -201,7 +204,7 @@ class Magistral(Magics):
 
     def _print_models(self, rest: str) -> None:
         client, _ = self._client()
-        print("\n".join(client.models()) or "The endpoint lists no models.")  # noqa: T201  the command's output
+        print(plain("\n".join(client.models())) or "The endpoint lists no models.")  # noqa: T201  the command's output
 
     def _use(self, rest: str) -> None:
         if rest:
@@ -215,7 +218,7 @@ class Magistral(Magics):
     def _print_last_error(self, rest: str) -> None:
         error = self._last_error
         told = "".join(traceback.format_exception(error)) if error else "No error so far.\n"
-        sys.stdout.write(told)
+        sys.stdout.write(plain(told))
 
     def _print_help(self, rest: str) -> None:
         commands = "\n".join(f"  {name:<12}{text}" for name, text in SUBCOMMANDS.items())

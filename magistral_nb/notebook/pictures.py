@@ -10,6 +10,7 @@ from magistral_nb.chat_format import Prompt
 from magistral_nb.rendering.code_blocks import code_blocks
 from magistral_nb.rendering.prompt import prompt_html, prompt_text
 from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
+from magistral_nb.rendering.text import plain
 from magistral_nb.replies import Reply
 
 Bundle = dict[str, Any]
@@ -42,11 +43,16 @@ def _markdown(data: Mapping[str, Any], text: str) -> Bundle:
 
 def _code(data: Mapping[str, Any], text: str) -> Bundle:
     blocks = code_blocks(data["answer"])
-    return {"text/plain": "\n\n".join(blocks) if blocks else "The answer holds no code block."}
+    return {"text/plain": plain("\n\n".join(blocks)) if blocks else "The answer holds no code block."}
 
 
 def _json(data: Mapping[str, Any], text: str) -> Bundle:
-    return {"application/json": data, "text/plain": json.dumps(data, indent=2, ensure_ascii=False)}
+    return {"application/json": data, "text/plain": _visible(json.dumps(data, indent=2, ensure_ascii=False))}
+
+
+def _visible(encoded: str) -> str:
+    """Escape what a terminal would obey the way JSON does, so that the text can still be read back."""
+    return "".join(mark if plain(mark) == mark else json.dumps(mark)[1:-1] for mark in encoded)
 
 
 _FORMS: Mapping[str, Callable[[Mapping[str, Any], str], Bundle]] = {
