@@ -6,7 +6,7 @@ The two loops differ in nothing but `await`; all decisions are made by the quest
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 
@@ -47,8 +47,7 @@ class Exchange:
                 with closing(transport.stream(question.request)) as chunks:
                     for chunk in chunks:
                         yield from question.take(question.decoder.feed(chunk))
-                yield from question.take(question.decoder.flush())
-                yield from question.take(question.decoder.close())
+                yield from question.end()
                 return
             except MagistralError as error:
                 context = _context_to_retry_with(error, question, context)
@@ -75,9 +74,7 @@ class Exchange:
                     async for chunk in chunks:
                         for event in question.take(question.decoder.feed(chunk)):
                             yield event
-                for event in question.take(question.decoder.flush()):
-                    yield event
-                for event in question.take(question.decoder.close()):
+                for event in question.end():
                     yield event
                 return
             except MagistralError as error:
@@ -98,11 +95,11 @@ class Exchange:
         return self.make_question(context)
 
 
-def _last_events(error: MagistralError, question: Question) -> Sequence[Event]:
+def _last_events(error: MagistralError, question: Question) -> Iterable[Event]:
     """Return what was held back, and the end of a reply that had ended."""
     if not _came_too_late(error, question):
         return question.fail(error)
-    return question.take([*question.decoder.flush(), *question.decoder.close()])
+    return question.end()
 
 
 def _came_too_late(error: MagistralError, question: Question) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -74,6 +74,11 @@ class Question:
         for event in told:
             self.reply.add(event)
         return told
+
+    def end(self) -> Iterator[Event]:
+        """Give out what was held back, and then the end. Raises an error if the reply is not whole."""
+        yield from self.take(self.decoder.flush())
+        yield from self.take(self.decoder.close())
 
     def interrupt(self) -> None:
         """Keep what was held back, and mark the reply as stopped by its reader."""

@@ -259,60 +259,66 @@ def test_an_empty_question_is_not_sent(shell: InteractiveShell, server: FakeServ
     assert server.requests == []
 
 
+@pytest.mark.parametrize("form", ["cell", "ask"])
 @pytest.mark.parametrize(
     ("options", "system"),
     [
-        ("-s 'be brief'", "be brief"),
         ('-s "be brief"', "be brief"),
         ("--system='be brief'", "be brief"),
-        ("-s ''", ""),
-        ('-s "it\'s C:\\temp"', "it's C:\\temp"),
-        ("-s brief", "brief"),
+        ("-s C:\\new\\dir", "C:\\new\\dir"),
     ],
 )
-def test_quotes_hold_a_text_together(shell: InteractiveShell, server: FakeServer, options: str, system: str) -> None:
+def test_quotes_around_a_value_are_not_sent(
+    shell: InteractiveShell, server: FakeServer, form: str, options: str, system: str
+) -> None:
     server.play(GOOD)
-    run(shell, f"{at(server, options)}\nhi")
-    first = server.requests[-1].json()["messages"][0]
-    assert (first["role"], first["content"]) == ("system", system)
+    line = f'--base-url "{server.base_url}" --model magistral-small --temp 0 -qR {options}'
+    run(shell, f"%%magistral {line}\nhi" if form == "cell" else f"%magistral ask {line} hi")
+    body = server.requests[-1].json()
+    assert body["temperature"] == 0
+    assert body["messages"][0] == {"role": "system", "content": system}
+    assert asked(server) == "hi"
 
 
-def test_a_quote_that_is_not_closed_is_one_line(shell: InteractiveShell, server: FakeServer) -> None:
-    result, printed, red = run(shell, f"{at(server, '-i don' + chr(39) + 't')}\nhi")
-    assert not result.success
-    assert "A quote is not closed" in printed + red
+@pytest.mark.parametrize("cell", ["%%magistral {}\nhi", "%magistral ask {} hi"])
+@pytest.mark.parametrize(
+    ("options", "told"), [("--modle x", "did you mean --model?"), ("-s 'open", "quote is not closed")]
+)
+def test_both_forms_refuse_the_same(shell: InteractiveShell, cell: str, options: str, told: str) -> None:
+    _, printed, red = run(shell, cell.format(options))
+    assert told in printed + red
     assert "Traceback" not in printed + red
-    assert server.requests == []
 
 
-def test_a_key_goes_only_where_it_was_configured(
+def test_a_key_stays_with_the_place_it_was_set_for(
     shell: InteractiveShell, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CAMPUS_KEY", "sk-campus-12345")
+    monkeypatch.setenv("CAMPUS_KEY", "campus-secret")
+    run(shell, "%config Magistral.key_env = 'CAMPUS_KEY'\n%config Magistral.model = 'campus'")
     server.play(GOOD)
-    shell.run_line_magic("config", "Magistral.key_env = 'CAMPUS_KEY'")
     run(shell, f"{at(server)}\nhi")
-    assert "authorization" not in server.requests[-1].headers
-    run(shell, "%magistral use demo")
-    magics: Any = next(thing for thing in shell.configurables if type(thing).__name__ == "Magistral")
-    assert (magics.endpoint, magics.key_env, magics.model) == ("demo", None, None)
+    assert "campus-secret" not in str(server.requests[-1].headers)
+    _, printed, _ = run(shell, "%magistral use demo")
+    assert "key_env = CAMPUS_KEY" in printed
+    assert "model = campus" in printed
 
 
-@pytest.mark.parametrize("head", ["\n", "  \n", " \t\n\n  \n", "\r\n"])
-def test_blank_lines_above_the_magic_are_no_part_of_the_question(
-    shell: InteractiveShell, server: FakeServer, head: str
-) -> None:
+def test_a_first_line_of_spaces_changes_nothing(shell: InteractiveShell, server: FakeServer) -> None:
     server.play(GOOD)
-    run(shell, f"{head}{at(server)}\n  Hi\n")
-    assert asked(server) in ("  Hi\n", "  Hi")
+    run(shell, f"  \n{at(server)}\nHi")
+    assert asked(server) == "Hi"
 
 
-def test_nothing_of_a_server_steers_the_terminal(shell: InteractiveShell, server: FakeServer) -> None:
-    server.play_json({"error": {"message": "\x1b[2J\x1b]52;c;eA==\x07 \u202eevil"}}, status=400)
-    server.play_json({"data": [{"id": "magistral\x1b[2J\u202e"}]}, path="/v1/models")
-    _, printed, red = run(shell, f"{at(server)}\nhi")
-    _, models, more = run(shell, "%magistral models")
-    _, last, _ = run(shell, "%magistral last-error")
-    everything = (printed + red + models + more + last).replace("\x1b[0m", "")
-    for sign in ("\x1b[2J", "\x1b]52", "\x07", "\u202e"):
-        assert sign not in everything
+@pytest.mark.parametrize("options", ["-f code", "-f json", "-f text"])
+def test_no_form_commands_the_terminal(shell: InteractiveShell, server: FakeServer, options: str) -> None:
+    server.play(GOOD.replace(b'"4"', b'"```\\n\\u001b[2J\\u009b\\u202e\\n```"'))
+    _, printed, _ = run(shell, f"{at(server, options)}\nhi")
+    assert not set("\x1b\x9b\u202e") & set(printed)
+
+
+def test_a_failure_before_anything_arrived_keeps_the_old_reply(shell: InteractiveShell, server: FakeServer) -> None:
+    shell.user_ns["r"] = "old"
+    server.play_json({"error": {"message": "bad \x9b\u202e"}}, status=400)
+    _, printed, red = run(shell, f"{at(server, '-o r')}\nhi")
+    assert shell.user_ns["r"] == "old"
+    assert not set("\x9b\u202e") & set(printed + red)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
-
-_BLANK_LINES = re.compile(r"\A\s*\n")
-"""Lines of nothing but white space at the head of a cell: IPython looks for the magic below them."""
 
 
 def exact_body(shell: Any, line: str, cell: str) -> str:
@@ -19,7 +15,7 @@ def exact_body(shell: Any, line: str, cell: str) -> str:
     call = f"get_ipython().run_cell_magic('magistral', {line!r}, {cell!r})\n"
     for typed in _typed(shell):
         if shell.input_transformer_manager.transform_cell(typed) == call:
-            return _BLANK_LINES.sub("", typed).partition("\n")[2]
+            return typed.lstrip().partition("\n")[2]  # IPython drops blank lines, spaces in them too
     return cell.removesuffix("\n")
 
 

@@ -22,7 +22,7 @@ from magistral_nb.errors import ConfigurationError, MagistralError, MissingKeyEr
 from magistral_nb.notebook.cell_source import exact_body
 from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive
-from magistral_nb.notebook.options import settings_of, split_ask, split_options, with_options, without_semicolon
+from magistral_nb.notebook.options import parse_options, settings_of, split_ask, with_options, without_semicolon
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture, prompt_picture
 from magistral_nb.notebook.worker import Asking
@@ -33,7 +33,7 @@ from magistral_nb.reports import endpoints_report, status_report
 from magistral_nb.settings import Secret
 
 SUBCOMMANDS = {
-    "ask": "ask in one line: %magistral ask [options] What is 2 + 2?",
+    "ask": "ask in one line: %magistral ask [options] Name a prime. (IPython takes a ? at the end as help)",
     "status": "which endpoint and settings are in force, and where each comes from",
     "endpoints": "all endpoints, which keys are set, which servers answer, and which one would be chosen",
     "models": "the models that the endpoint offers",
@@ -78,11 +78,7 @@ class Magistral(Magics):
             return self._command(line)
         body = exact_body(self.shell, line, cell)
         given, silent = without_semicolon(line)
-        return self._ask(self._options(given), body, owns_output=True, silent=silent)
-
-    def _options(self, line: str) -> Namespace:
-        options: Namespace = self.magistral.parser.parse_args(split_options(line))
-        return options
+        return self._ask(parse_options(self.magistral.parser, given), body, owns_output=True, silent=silent)
 
     def close(self) -> None:
         """Let go of every connection and engine."""
@@ -95,7 +91,7 @@ class Magistral(Magics):
         if name == "ask":
             rest, silent = without_semicolon(rest)
             given, question = split_ask(rest)
-            return self._ask(self._options(given), question, owns_output=False, silent=silent)
+            return self._ask(parse_options(self.magistral.parser, given), question, owns_output=False, silent=silent)
         commands: dict[str, Callable[[str], None]] = {
             "": self._print_status,
             "status": self._print_status,
@@ -128,7 +124,7 @@ class Magistral(Magics):
         shown = not failure or bool(reply.thinking or reply.answer)
         final = picture(reply, form=options.format, show_thinking=not options.hide_thinking) if shown else None
         live.finish(reply, final)
-        if options.output:
+        if options.output and shown:  # a failure before anything arrived leaves the old reply alone
             self.shell.user_ns[options.output] = reply
         if failure:
             raise self._remembered(failure)
@@ -156,7 +152,9 @@ class Magistral(Magics):
         if options.jinja:
             text = render_cell(text, self.shell.user_ns)
         if not text.strip():
-            raise ConfigurationError("The question is empty.", hint="Write it below the %%magistral line.")
+            raise ConfigurationError(
+                "The question is empty.", hint="Write it below the %%magistral line, or after `%magistral ask`."
+            )
         return text
 
     def _live(self, options: Namespace, *, owns_output: bool, silent: bool) -> Live:
@@ -211,8 +209,10 @@ class Magistral(Magics):
     def _use(self, rest: str) -> None:
         if rest:
             choose_endpoint(rest, None)  # an unknown name is refused here, not at the next question
-            self.endpoint, self.base_url = rest, None
-            self.key_env = self.model = None  # they belong to the place that was used before
+            for name in ("key_env", "model"):  # they belong to the place that is left; a key must not go elsewhere
+                if getattr(self, name) is not None:
+                    print(f"Forgotten, since it belonged to the place before: {name} = {getattr(self, name)}")  # noqa: T201
+            self.endpoint, self.base_url, self.key_env, self.model = rest, None, None, None
         print(endpoints_report(self.endpoint, look_around=False))  # noqa: T201  the command's output
 
     def _print_last_error(self, rest: str) -> None:

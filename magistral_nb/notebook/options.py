@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from io import StringIO
 from typing import Any
 
@@ -63,25 +64,6 @@ def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def split_options(line: str) -> list[str]:
-    r"""Return the words of a line of options. Quotes hold a text together and are no part of it; `\` is a letter.
-
-    >>> split_options("-e demo -i 'be brief' --system="You are Ada."")
-    ['-e', 'demo', '-i', 'be brief', '--system=You are Ada.']
-    """
-    try:
-        return list(_lexer(StringIO(line)))
-    except ValueError as error:
-        raise UsageError(f"A quote is not closed in: {line.strip()}") from error
-
-
-def _lexer(stream: StringIO) -> shlex.shlex:
-    lexer = shlex.shlex(stream, posix=True, punctuation_chars=False)
-    lexer.whitespace_split = True
-    lexer.commenters = lexer.escape = ""
-    return lexer
-
-
 def without_semicolon(line: str) -> tuple[str, bool]:
     """Return a line without the semicolon that asks for silence, and whether there was one."""
     stripped = line.rstrip()
@@ -94,25 +76,70 @@ def split_ask(line: str) -> tuple[str, str]:
     >>> split_ask("-t 0 What's 2 - 2?")
     ('-t 0', "What's 2 - 2?")
     """
-    rest = line.lstrip()
-    consumed = len(line) - len(rest)
+    consumed = len(line) - len(line.lstrip())
     while line[consumed:].lstrip().startswith("-"):
         name, end = _next_word(line, consumed)
         if name == "--":
             return line[:consumed].strip(), line[end:].strip()
-        if name.partition("=")[0] not in _TAKES_VALUE:
+        if name == "-" or name[1].isdigit():  # a question such as -5 + 3
             break
-        if _TAKES_VALUE[name.partition("=")[0]] and "=" not in name:
+        if _value_follows(name):
             _, end = _next_word(line, end)
         consumed = end
     return line[:consumed].strip(), line[consumed:].strip()
 
 
+def parse_options(parser: ArgumentParser, line: str) -> Namespace:
+    """Return the options of a line that holds nothing else, their values without the quotes around them."""
+    given, rest = split_ask(line)
+    if rest:
+        raise UsageError(f"unrecognized arguments: {rest}. A value with spaces needs quotes.")
+    words, end = [], 0
+    while given[end:].strip():
+        word, end = _next_word(given, end)
+        words.append(word)
+    return parser.parse_args(words)
+
+
+def _value_follows(word: str) -> bool:
+    """Return whether the next word is the value of this option; a word that is no option is refused."""
+    if word.startswith("--"):
+        name, equals, _ = word.partition("=")
+        return _TAKES_VALUE[_long_name(name)] and not equals
+    for place, letter in enumerate(word[1:], start=1):
+        if f"-{letter}" not in _TAKES_VALUE:
+            raise _no_option(word)
+        if _TAKES_VALUE[f"-{letter}"]:
+            return place == len(word) - 1  # else the rest of the word is the value, as in -t0
+    return False
+
+
+def _long_name(name: str) -> str:
+    """Return the full name of a long option, which may be shortened as far as it stays clear."""
+    known = [known for known in _TAKES_VALUE if known.startswith(name)]
+    if name in known:
+        return name
+    if len(known) > 1:
+        raise UsageError(f"{name} could be {' or '.join(known)}.")
+    if not known:
+        raise _no_option(name)
+    return known[0]
+
+
+def _no_option(word: str) -> UsageError:
+    close = get_close_matches(word, _TAKES_VALUE, n=1)
+    hint = f"did you mean {close[0]}?" if close else "%magistral -h lists them."
+    return UsageError(f"There is no option {word}: {hint} A question that begins with a dash goes after `ask -- `.")
+
+
 def _next_word(line: str, start: int) -> tuple[str, int]:
-    """Return the next word, quotes respected, and where it ends."""
+    """Return the next word without its quotes, and where it ends. A backslash is itself, as in a Windows path."""
     stream = StringIO(line[start:])
+    lexer = shlex.shlex(stream, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = lexer.escape = ""
     try:
-        word = _lexer(stream).get_token() or ""
+        word = lexer.get_token() or ""
     except ValueError as error:
         raise UsageError(f"A quote is not closed in: {line[start:].strip()}") from error
     return word, start + stream.tell()

@@ -47,7 +47,12 @@ def _code(data: Mapping[str, Any], text: str) -> Bundle:
 
 
 def _json(data: Mapping[str, Any], text: str) -> Bundle:
-    return {"application/json": data, "text/plain": json.dumps(data, indent=2, ensure_ascii=False)}
+    return {"application/json": data, "text/plain": _visible(json.dumps(data, indent=2, ensure_ascii=False))}
+
+
+def _visible(encoded: str) -> str:
+    """Escape what a terminal would obey the way JSON does, so that the text can still be read back."""
+    return "".join(mark if plain(mark) == mark else json.dumps(mark)[1:-1] for mark in encoded)
 
 
 _FORMS: Mapping[str, Callable[[Mapping[str, Any], str], Bundle]] = {

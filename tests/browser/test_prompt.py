@@ -103,3 +103,4 @@ def test_a_dry_run_in_a_real_kernel_draws_one_picture(jupyterlab: JupyterLab, pa
     expect(page.locator(".magistral-prompt")).to_have_count(1, timeout=30_000)
     assert page.locator(".magistral-control").all_inner_texts() == [*CONTROLS[:5], "[INST]", "[/INST]"]
     expect(page.get_by_text("with instructions added")).to_be_visible()
+    assert "'Be terse.'" not in page.locator(".magistral-prompt").inner_text()
