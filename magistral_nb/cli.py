@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from magistral_nb._version import __version__
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError
-from magistral_nb.events import AnswerDelta, ThinkingDelta
+from magistral_nb.events import AnswerDelta, Event, Reclassified, ThinkingDelta
 from magistral_nb.loading_text import LoadingText
 from magistral_nb.question import CallSettings
 from magistral_nb.rendering.text import plain
@@ -20,10 +21,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 for success, 1 for an error of ours, 130 for an interrupt."""
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a narrow code page shows what it lacks as an escape and goes on
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return run(options)
+        status = run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough; Python must not flush once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except MagistralError as error:
-        print(f"{type(error).__name__}: {plain(str(error))}", file=sys.stderr)
+        print(plain(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped by you.", file=sys.stderr)
@@ -74,17 +83,65 @@ def _ask(options: argparse.Namespace) -> int:
             settings[name] = getattr(options, name)
     client = Client(options.endpoint, base_url=options.base_url, model=options.model)
     loading = LoadingText()
-    with client, client.stream(" ".join(options.question), **settings) as stream:
-        for event in stream:
-            loading.hear(event)
-            if isinstance(event, ThinkingDelta) and not options.hide_thinking:
-                print(plain(event.text), end="", file=sys.stderr, flush=True)
-            elif isinstance(event, AnswerDelta):
-                print(plain(event.text), end="", flush=True)
-    print()
+    answer = _Answer(hide_thinking=options.hide_thinking)
+    try:
+        with client, client.stream(" ".join(options.question), **settings) as stream:
+            for event in stream:
+                loading.hear(event)
+                answer.hear(event)
+    finally:  # what had arrived is printed, however the reply ended
+        answer.end()
     for notice in stream.reply.notices:
-        print(f"Note: {plain(notice.text)}", file=sys.stderr)
+        print(plain(f"Note: {notice.text}"), file=sys.stderr)
     return 0
+
+
+class _Answer:
+    """Prints thinking to stderr and the answer to stdout.
+
+    A person at a terminal reads along. A file or a program gets the answer at the end, since a closing tag alone may
+    still make thinking of all that has come.
+    """
+
+    def __init__(self, *, hide_thinking: bool) -> None:
+        self._hide_thinking = hide_thinking
+        self._is_live = sys.stdout.isatty()
+        self._held: list[str] = []
+        self._any = self._is_thinking = False
+
+    def hear(self, event: Event) -> None:
+        """Print what an event says, or hold it back."""
+        match event:
+            case ThinkingDelta(text):
+                self._think(text)
+            case AnswerDelta(text) if self._is_live:
+                self._end_thought()
+                self._any = True
+                print(plain(text), end="", flush=True)
+            case AnswerDelta(text):
+                self._held.append(text)
+            case Reclassified() if self._is_live:
+                print("\n[What stands above was thinking.]", file=sys.stderr, flush=True)
+            case Reclassified():
+                self._think("".join(self._held))
+                self._held.clear()
+
+    def end(self) -> None:
+        """Print what was held back, and end the line."""
+        self._end_thought()
+        if self._held or self._any:
+            print(plain("".join(self._held)), flush=True)
+
+    def _think(self, text: str) -> None:
+        if not self._hide_thinking:
+            self._is_thinking = True
+            print(plain(text), end="", file=sys.stderr, flush=True)
+
+    def _end_thought(self) -> None:
+        """Put an empty line below the thinking: both may go to the same terminal."""
+        if self._is_thinking:
+            print("\n", file=sys.stderr, flush=True)
+        self._is_thinking = False
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
+import subprocess
+import sys
+
 import pytest
 
 from magistral_nb.cli import main
@@ -64,3 +69,34 @@ def test_a_mistake_in_the_options_exits_with_2() -> None:
     with pytest.raises(SystemExit) as caught:
         main(["ask"])
     assert caught.value.code == 2
+
+
+def test_thinking_without_an_opening_tag_stays_out_of_stdout(server: FakeServer, capsys: Output) -> None:
+    server.play(GOOD.replace(b'"4"', b'"Hmm.[/THINK]Four"').replace(b'"Two."', b'""'))
+    assert main(["ask", "--base-url", server.base_url, "-m", "magistral-small", "hi"]) == 0
+    printed = capsys.readouterr()
+    assert "Hmm." not in printed.out
+    assert "Four" in printed.out
+
+
+def test_a_narrow_code_page_is_no_traceback(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.play(GOOD.replace(b'"4"', '"π"'.encode()))
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stdout)
+    assert main(["ask", "--base-url", server.base_url, "-m", "magistral-small", "hi"]) == 0
+    assert stdout.buffer.getvalue().startswith(b"\\u03c0")
+
+
+def test_an_error_cannot_command_the_terminal(server: FakeServer, capsys: Output) -> None:
+    server.play_json({"error": {"message": "bad \x1b]0;x\x07\x9b\u202e"}}, status=400)
+    assert main(["ask", "--base-url", server.base_url, "-m", "magistral-small", "hi"]) == 1
+    assert not set("\x1b\x07\x9b\u202e") & set(capsys.readouterr().err)
+
+
+def test_a_reader_that_has_gone_is_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "magistral_nb", "status", "-e", "demo"]
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=30, check=False)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (1, b"")
