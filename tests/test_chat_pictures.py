@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
 
 import pytest
 from mistral_common.tokens.tokenizers.image import ImageConfig, ImageEncoder, SpecialImageIDs
@@ -61,3 +62,12 @@ def test_a_size_that_cannot_be_read_counts_as_the_largest(address: str) -> None:
 )
 def test_what_is_no_picture(address: str) -> None:
     assert not is_picture(address)
+
+
+@pytest.mark.parametrize("marker", [0xC4, 0xC8, 0xCC])
+def test_tables_of_a_jpeg_are_no_frames(marker: int) -> None:
+    """Markers within the range of frames that are none: Huffman tables, extensions, arithmetic coding."""
+    table = struct.pack(">BBH", 0xFF, marker, 2 + 5) + b"\x08" + struct.pack(">HH", 9_999, 9_999)
+    frame = struct.pack(">BBH", 0xFF, 0xC0, 2 + 5) + b"\x08" + struct.pack(">HH", 28, 56)
+    photograph = url(b"\xff\xd8" + table + frame)
+    assert picture_tokens(photograph) == 1 * (2 + 1)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from magistral_nb.chat_format import Prompt
+from magistral_nb.chat_format.functions import MOST_TOOLS
 from magistral_nb.chat_format.reading import MOST_CHARACTERS, MOST_MESSAGES, MOST_PIECES
 from magistral_nb.errors import TemplateError
 from tests.chat_conversations import CALL, CALLING, PICTURE, RESULT, THOUGHT, WEATHER, Json
@@ -125,3 +126,15 @@ def test_what_the_demonstration_model_has_no_place_for(messages: list[Json], mor
     with pytest.raises(TemplateError) as refused:
         Prompt.render(messages, revision="demo", **more)
     assert str(refused.value).startswith(words)
+
+
+def test_too_many_tools_are_refused() -> None:
+    tools = [{"function": {"name": f"f{number}"}} for number in range(MOST_TOOLS + 1)]
+    assert "f999" in Prompt.render([U], tools=tools[:-1]).text
+    with pytest.raises(TemplateError, match=r"There are 1,001 tools; 1,000 are the limit"):
+        Prompt.render([U], tools=tools)
+
+
+def test_half_a_character_in_a_definition_is_mended() -> None:
+    prompt = Prompt.render([U], tools=[{"function": {"name": "f", "description": "a\ud83d"}}])
+    assert "a\ufffd" in prompt.text.encode().decode()

@@ -11,10 +11,21 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from magistral_nb import Client, ConfigurationError, Message, Prompt, TemplateError, assistant, system, tokens, user
+from magistral_nb import (
+    Client,
+    ConfigurationError,
+    Endpoint,
+    Message,
+    Prompt,
+    TemplateError,
+    assistant,
+    system,
+    tokens,
+    user,
+)
 from magistral_nb.messages import Text, Thought
 from magistral_nb.settings_files import VARIABLE
-from magistral_nb.tokens import CHARACTERS
+from magistral_nb.tokens import CHARACTERS, TokenCounter
 from tests.chat_conversations import WEATHER
 from tests.fake_server import FakeServer
 from tests.test_client import GOOD, client_for, sent
@@ -259,3 +270,27 @@ def test_a_dry_run_that_is_refused_is_one_line(shell: InteractiveShell) -> None:
 def test_a_dry_run_sends_nothing_to_a_server(shell: InteractiveShell, server: FakeServer) -> None:
     run(shell, f"%%magistral --base-url {server.base_url} -m magistral-small --dry-run\nq")
     assert server.requests == []
+
+
+def test_a_prompt_that_just_fits_is_not_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer needs room too: a prompt as large as the window is refused by every server."""
+    without_estimator(monkeypatch)
+    total = Client(base_url="http://127.0.0.1:9/v1").preview("q").tokens.total
+    for window, announced in ((total + 1, False), (total, True), (total - 1, True)):
+        row = Endpoint("mine", base_url="http://127.0.0.1:9/v1", model="magistral", context=window, key_needed=False)
+        notices = Client(row).preview("q").notices
+        assert any("it would be refused" in notice for notice in notices) == announced
+
+
+def test_thinking_that_is_left_out_is_counted_by_the_same_tokenizer() -> None:
+    counter = TokenCounter(len, by="counting letters", exact=True)
+    prompt = Client("vllm").preview(TALK).counted(counter)
+    assert [thought.tokens for thought in prompt.dropped] == [len("T one"), len("T two")]
+
+
+def test_tools_of_a_call_replace_those_of_a_prompt(server: FakeServer) -> None:
+    server.play(GOOD)
+    prompt = Prompt.render([user("q")], tools=[WEATHER])
+    other = {"type": "function", "function": {"name": "other", "parameters": {}}}
+    client_for(server).chat(prompt, tools=[other])
+    assert [tool["function"]["name"] for tool in sent(server)["tools"]] == ["other"]

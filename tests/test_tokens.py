@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from mistral_common.tokens.tokenizers.tekken import Tekkenizer
-from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from magistral_nb import Client, ConfigurationError, Prompt, TokenCount, tokens, user
 from magistral_nb.chat_format import FORMATS
@@ -131,3 +131,13 @@ def test_a_server_that_cannot_count_says_what_to_do(server: FakeServer, status: 
     with pytest.raises(ConfigurationError, match="does not say how many tokens") as refused:
         client_for(server).count_tokens("q")
     assert "tokenizer=" in refused.value.hint
+
+
+def test_what_a_tokenizer_adds_by_itself_is_not_counted(tmp_path: Path) -> None:
+    folder = hugging_face(tmp_path, controls=("<s>",))
+    tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    assert local_counter(folder).count("what is") == 2
