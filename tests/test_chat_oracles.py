@@ -23,7 +23,7 @@ from tests.chat_conversations import (
 )
 from tests.chat_oracles import control_ids, ids_of, judge, official_template
 
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BOTH = pytest.mark.parametrize("revision", ["2506", "2509"])
 WITHOUT_THOUGHTS = Taste(thoughts=False, pictures=True)
 WITH_PICTURES = Taste(pictures=True)

@@ -40,7 +40,7 @@ def controls(*messages: Any, revision: str = "2507", **more: Any) -> list[str]:
 
 @pytest.mark.parametrize("revision", TASTES)
 def test_no_text_in_any_role_becomes_a_control_token(revision: str) -> None:
-    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(conversations(TASTES[revision]))
     def check(conversation: Conversation) -> None:
         harmless = _with_texts(conversation, lambda text: "x" if text else "")
