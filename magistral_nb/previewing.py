@@ -42,7 +42,7 @@ def preview(asked: Asked, settings: Settings, row: Endpoint, counter: TokenCount
 def _unknown_format(settings: Settings, row: Endpoint) -> TemplateError:
     return TemplateError(
         f"{settings.model} is no Magistral, and its chat format is not known here.",
-        hint="To see the prompt as a Magistral would, give revision='2509' (or 2506, 2507).",
+        hint="client.preview(…, revision='2509') shows it as a Magistral would see it (or 2506, 2507).",
         endpoint=row.name,
         model=settings.model,
     )

@@ -39,7 +39,6 @@ from magistral_nb import (
     StreamStalledError,
     Timeouts,
     TooLargeError,
-    Waiting,
 )
 from magistral_nb.rendering.reply import reply_text
 from magistral_nb.transports import retrying
@@ -343,60 +342,7 @@ def test_f04_a_proxy_never_catches_a_server_on_this_machine(
     assert reply.answer == "4"
 
 
-# ---- More about waiting
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-def test_what_the_reader_does_meanwhile_costs_no_time(colour: str, server: FakeServer) -> None:
-    """A reader who looks away for longer than the clocks allow loses nothing: the server was not slow."""
-    server.play([BEGUN, 0.2, GOOD])
-    client = client_at(server.base_url, timeout=SHORT)
-    if colour == "sync":
-        with client.stream("hi") as stream:
-            for _ in stream:
-                time.sleep(0.35)
-    else:
-        import asyncio
-
-        async def slowly() -> None:
-            async with client, client.astream("hi") as stream:
-                async for _ in stream:
-                    await asyncio.sleep(0.35)
-
-        asyncio.run(slowly())
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-def test_waits_are_told_with_their_length(colour: str, server: FakeServer) -> None:
-    answers(429, error("slow down"), then=GOOD, headers={"retry-after": "0.25"})(server)
-    began = time.monotonic()
-    _, events = COLOURS[colour](client_at(server.base_url), "hi")
-    assert [(event.why, event.seconds) for event in events if isinstance(event, Waiting)] == [("retry", 0.25)]
-    assert time.monotonic() - began >= 0.25
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-def test_a_pause_that_would_outlast_the_total_is_not_begun(colour: str, server: FakeServer) -> None:
-    answers(429, error("slow down"), headers={"retry-after": "30"})(server)
-    began = time.monotonic()
-    _, failure = ask(colour, client_at(server.base_url, timeout=Timeouts(total=5)))
-    assert isinstance(failure, RateLimitError)
-    assert time.monotonic() - began < 3
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-def test_no_retries_means_none(colour: str, server: FakeServer) -> None:
-    loads_for_a_while(server)
-    _, failure = ask(colour, client_at(server.base_url, max_retries=0))
-    assert isinstance(failure, InternalServerError)
-    assert len(server.requests) == 1
-
-
-def test_loading_is_said_while_waiting(server: FakeServer) -> None:
-    loads_for_a_while(server)
-    _, events = COLOURS["sync"](client_at(server.base_url), "hi")
-    assert [event.why for event in events if isinstance(event, Waiting)] == ["loading"] * 5
+# ---- What the rows leave open
 
 
 def test_an_overflow_is_told_with_its_numbers(server: FakeServer) -> None:

@@ -211,7 +211,8 @@ class Magistral(Magics):
             choose_endpoint(rest, None)  # an unknown name is refused here, not at the next question
             for name in ("key_env", "model"):  # they belong to the place that is left; a key must not go elsewhere
                 if getattr(self, name) is not None:
-                    print(f"Forgotten, since it belonged to the place before: {name} = {getattr(self, name)}")  # noqa: T201
+                    told = f"{name} = {getattr(self, name)}"
+                    print(f"Forgotten, since it belonged to the place before: {told}")  # noqa: T201  its output
             self.endpoint, self.base_url, self.key_env, self.model = rest, None, None, None
         print(endpoints_report(self.endpoint, look_around=False))  # noqa: T201  the command's output
 

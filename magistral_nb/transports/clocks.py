@@ -13,6 +13,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Literal, Self
 
+from magistral_nb.errors import APITimeoutError, MagistralError, StreamStalledError
 from magistral_nb.settings import Timeouts
 
 ClockName = Literal["first_event", "between_events", "total"]
@@ -71,6 +72,22 @@ class Clocks:
     def allows_pause(self, seconds: float) -> bool:
         """Say whether there is time for a pause before another try."""
         return self._end is None or self._now() + seconds < self._end
+
+    def error(self, *, place: str, name: str, hint: str = "") -> MagistralError:
+        """Return the error for a wait that took too long; `place` is the server's name with its address."""
+        clock = self.ran_out()
+        limit = getattr(self.limits, clock)
+        waited = f"{limit:g} s" if limit is not None else "the time it had"
+        how = f"Timeouts({clock}=…) sets how long to wait."
+        if clock == "between_events":
+            return StreamStalledError(
+                f"{name} fell silent in mid-reply: no event came for {waited}.",
+                hint=f"What had arrived is in .partial. {how}",
+            )
+        what = f"{place} sent no event within {waited}."
+        if clock == "total":
+            what = f"{name} did not finish within {waited}, the total that was allowed."
+        return APITimeoutError(what, clock=clock, hint=f"{hint} {how}".strip())
 
     def ran_out(self) -> ClockName:
         """Return which clock has run out, after a wait that took too long."""

@@ -24,9 +24,8 @@ from magistral_nb.errors import (
     PermissionDeniedError,
     QuotaError,
     RateLimitError,
-    StreamStalledError,
 )
-from magistral_nb.settings import Secret, shown_address
+from magistral_nb.settings import Secret, Timeouts, shown_address
 from magistral_nb.transports import Request
 from magistral_nb.transports.clocks import Clocks
 from magistral_nb.transports.connection_errors import cannot_connect
@@ -96,23 +95,16 @@ class Wire:
         import httpx2
 
         cause = error if isinstance(error, httpx2.TimeoutException) else error.__cause__
-        clock: str = clocks.ran_out() if clocks else "first_event"
-        if isinstance(cause, httpx2.ConnectTimeout) and clock != "total":
-            clock = "connect"
-        limit = getattr(clocks.limits, clock) if clocks else None
+        clocks = clocks or Clocks(Timeouts())
+        if not isinstance(cause, httpx2.ConnectTimeout) or clocks.ran_out() == "total":
+            return clocks.error(place=self.place, name=self.endpoint, hint=self.hint)
+        limit = clocks.limits.connect
         waited = f"{limit:g} s" if limit is not None else "the time it had"
-        how = f"Timeouts({clock}=…) sets how long to wait."
-        if clock == "between_events":
-            return StreamStalledError(
-                f"{self.endpoint} fell silent in mid-reply: no event came for {waited}.",
-                hint=f"What had arrived is in .partial. {how}",
-            )
-        what = {
-            "connect": f"{self.place} did not take the connection within {waited}.",
-            "first_event": f"{self.place} sent no event within {waited}.",
-            "total": f"{self.endpoint} did not finish within {waited}, the total that was allowed.",
-        }[clock]
-        return APITimeoutError(what, clock=clock, hint=f"{self.hint} {how}".strip())
+        return APITimeoutError(
+            f"{self.place} did not take the connection within {waited}.",
+            clock="connect",
+            hint=f"{self.hint} Timeouts(connect=…) sets how long to wait.".strip(),
+        )
 
     def _of_status(self, error: Any) -> MagistralError:
         response = error.response

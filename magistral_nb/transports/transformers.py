@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from magistral_nb.errors import ConfigurationError, ConnectionLostError, MagistralError
 from magistral_nb.transports import Chunk, Request
-from magistral_nb.transports.patience import Clock
+from magistral_nb.transports.clocks import Clocks
 from magistral_nb.transports.transformers_loading import Progress, TransformersModel
 from magistral_nb.transports.transformers_sampling import check_fields
 from magistral_nb.transports.transformers_sharing import Shared, borrow, release
@@ -96,19 +96,20 @@ class TransformersTransport:
         if engine.is_busy:
             yield _busy()
         heard: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        clock = Clock(request.timeouts)
+        clocks = Clocks(request.timeouts)
         running = self._start(engine, request, heard.put)
         try:
             while True:
                 try:
-                    item = heard.get(timeout=clock.patience())
+                    with clocks:
+                        item = heard.get(timeout=_not_negative(clocks.left()))
                 except queue.Empty:
-                    raise clock.error() from None
+                    raise _too_slow(clocks) from None
                 if not isinstance(item, dict):
                     if item is not None:
                         raise item
                     return
-                clock.heard()
+                clocks.event()
                 yield item
         finally:
             self._stop(running)
@@ -133,20 +134,20 @@ class TransformersTransport:
             with suppress(RuntimeError):  # the loop has been closed, and nobody listens
                 loop.call_soon_threadsafe(heard.put_nowait, item)
 
-        clock = Clock(request.timeouts)
+        clocks = Clocks(request.timeouts)
         running = self._start(engine, request, deliver)
         try:
             while True:
                 try:
-                    async with asyncio.timeout(clock.patience()):
-                        item = await heard.get()
+                    with clocks:
+                        item = await asyncio.wait_for(heard.get(), _not_negative(clocks.left()))
                 except TimeoutError:
-                    raise clock.error() from None
+                    raise _too_slow(clocks) from None
                 if not isinstance(item, dict):
                     if item is not None:
                         raise item
                     return
-                clock.heard()
+                clocks.event()
                 yield item
         finally:
             self._stop(running)
@@ -216,6 +217,14 @@ class TransformersTransport:
         running.stop()
         with self._lock:
             self._replies.discard(running)
+
+
+def _not_negative(seconds: float | None) -> float | None:
+    return None if seconds is None else max(0.0, seconds)
+
+
+def _too_slow(clocks: Clocks) -> MagistralError:
+    return clocks.error(place="The model", name="The model", hint="A long prompt takes long to read.")
 
 
 def _loading(progress: Progress) -> Chunk:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from magistral_nb.errors import ConfigurationError
+from magistral_nb.transports.machine import free_memory
 
 BYTES_IN_4BIT = 0.516
 """Of a weight in NF4 with double quantisation: half a byte, and a share of the scales of its block."""
@@ -120,8 +121,7 @@ def free_room(device_map: Any) -> Room | None:
     if device_map in (None, "cpu") or (isinstance(device_map, str) and not on_card):
         import psutil
 
-        memory = psutil.virtual_memory()
-        return Room(MAIN, memory.available, memory.total + psutil.swap_memory().total)
+        return Room(MAIN, free_memory(), psutil.virtual_memory().total + psutil.swap_memory().total)
     if device_map == "mps":
         total = torch.mps.recommended_max_memory()
         return Room("the graphics memory", total - torch.mps.current_allocated_memory(), total)
