@@ -13,15 +13,18 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import magic_arguments
 from IPython.display import display
-from traitlets import Float, Int, Unicode
+from traitlets import Enum, Float, Int, Unicode
 
+from magistral_nb.asked import Asked
 from magistral_nb.chat_format import Prompt
 from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError, MissingKeyError
+from magistral_nb.messages import user
 from magistral_nb.notebook.cell_source import exact_body
 from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive
+from magistral_nb.notebook.memory import Memory, running_cell
 from magistral_nb.notebook.options import parse_options, settings_of, split_ask, with_options, without_semicolon
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture, prompt_picture
@@ -38,6 +41,8 @@ SUBCOMMANDS = {
     "endpoints": "all endpoints, which keys are set, which servers answer, and which one would be chosen",
     "models": "the models that the endpoint offers",
     "use": "use an endpoint from here on: %magistral use demo; `use auto` finds a server on this machine",
+    "continue": "`continue on`: every cell goes on from those before; `continue off`: each starts fresh, as at first",
+    "reset": "forget what was said",
     "last-error": "the whole story of the last error",
     "-h": "this help",
 }
@@ -58,11 +63,13 @@ class Magistral(Magics):
     max_tokens = Int(None, allow_none=True, help="40,960 or what fits if not set").tag(config=True)
     shell: Any
     seed = Int(None, allow_none=True, help="for replies that can be repeated").tag(config=True)
+    keep_thinking = Enum(("none", "last", "all"), None, allow_none=True, help="none if not set").tag(config=True)
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell, parent=shell)
         self._clients: dict[tuple[object, ...], Client] = {}
         self._last_error: BaseException | None = None
+        self._memory = Memory()
 
     @no_var_expand
     @magic_arguments("%magistral")
@@ -98,6 +105,8 @@ class Magistral(Magics):
             "endpoints": self._print_endpoints,
             "models": self._print_models,
             "use": self._use,
+            "continue": self._continue,
+            "reset": self._reset,
             "last-error": self._print_last_error,
             "-h": self._print_help,
             "--help": self._print_help,
@@ -110,9 +119,13 @@ class Magistral(Magics):
     def _ask(self, options: Namespace, text: str, *, owns_output: bool, silent: bool) -> Reply | Prompt | None:
         if options.output and not options.output.isidentifier():
             raise UsageError(f"-o {options.output}: that cannot be the name of a variable.")
+        question = self._in_one_line(lambda: self._question(options, text))
+        cell = running_cell(self.shell, line="" if owns_output else text)
+        continued = options.continued or (self._memory.always and not options.new)
+        asked = [*self._memory.before(cell), user(question)] if continued else question
         if options.dry_run:
-            return self._look(options, text, silent=silent or options.quiet)
-        asking = self._in_one_line(lambda: self._start(options, text))
+            return self._look(options, asked, silent=silent or options.quiet)
+        asking = self._in_one_line(lambda: self._start(options, asked))
         live = self._live(options, owns_output=owns_output, silent=silent)
         stopped = None
         try:
@@ -124,29 +137,29 @@ class Magistral(Magics):
         shown = not failure or bool(reply.thinking or reply.answer)
         final = picture(reply, form=options.format, show_thinking=not options.hide_thinking) if shown else None
         live.finish(reply, final)
+        self._memory.keep(cell, question, reply, continued=continued)
         if options.output and shown:  # a failure before anything arrived leaves the old reply alone
             self.shell.user_ns[options.output] = reply
         if failure:
             raise self._remembered(failure)
         return (keep_without_picture if owns_output else mark_as_shown)(reply, self.shell)
 
-    def _look(self, options: Namespace, text: str, *, silent: bool) -> Prompt:
+    def _look(self, options: Namespace, asked: Asked, *, silent: bool) -> Prompt:
         """Return the prompt as the value of the cell, which IPython shows; in another form it is shown here."""
-        prompt: Prompt = self._in_one_line(lambda: self._preview(options, text))
+        prompt: Prompt = self._in_one_line(lambda: self._preview(options, asked))
         if options.output:
             self.shell.user_ns[options.output] = prompt
         if options.format and not silent:
             display(prompt_picture(prompt, form=options.format), raw=True)
         return keep_without_picture(prompt, self.shell) if options.format or silent else prompt
 
-    def _preview(self, options: Namespace, text: str) -> Prompt:
+    def _preview(self, options: Namespace, asked: Asked) -> Prompt:
         client, settings = self._client(options, only_to_look=True)
-        return client.preview(self._question(options, text), **settings)
+        return client.preview(asked, **settings)
 
-    def _start(self, options: Namespace, text: str) -> Asking:
-        question = self._question(options, text)
+    def _start(self, options: Namespace, asked: Asked) -> Asking:
         client, settings = self._client(options)
-        return Asking(lambda: client.astream(question, **settings))
+        return Asking(lambda: client.astream(asked, **settings))
 
     def _question(self, options: Namespace, text: str) -> str:
         if options.jinja:
@@ -215,6 +228,14 @@ class Magistral(Magics):
                     print(f"Forgotten, since it belonged to the place before: {told}")  # noqa: T201  its output
             self.endpoint, self.base_url, self.key_env, self.model = rest, None, None, None
         print(endpoints_report(self.endpoint, look_around=False))  # noqa: T201  the command's output
+
+    def _continue(self, rest: str) -> None:
+        if rest not in ("on", "off"):
+            raise UsageError("Say `%magistral continue on` or `%magistral continue off`.")
+        self._memory.always = rest == "on"
+
+    def _reset(self, rest: str) -> None:
+        self._memory.turns = []
 
     def _print_last_error(self, rest: str) -> None:
         error = self._last_error

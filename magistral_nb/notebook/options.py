@@ -49,6 +49,11 @@ OPTIONS = (
     Option(("-o", "--output"), "keep the reply in a variable of this name"),
     _flag("-q", "--quiet", help="show nothing; a semicolon at the end of the line does the same"),
     _flag("-R", "--hide-thinking", help="show the answer only"),
+    Option(("-c", "--continue"), "go on from the cells before", {"action": "store_true", "dest": "continued"}),
+    _flag("--new", help="begin anew, where cells go on by themselves (`continue on`)"),
+    Option(
+        ("--keep-thinking",), "send earlier thinking again: none, last or all", {"choices": ("none", "last", "all")}
+    ),
     _flag("--dry-run", help="send nothing, and show what the model would see"),
     _flag("--jinja", help="fill in {{ name }} from the notebook's variables; without it the text is sent as typed"),
     Option(("-f", "--format"), f"how to show the reply: {', '.join(FORMS)}", {"choices": FORMS}),
@@ -147,7 +152,7 @@ def _next_word(line: str, start: int) -> tuple[str, int]:
 
 def settings_of(options: Namespace) -> CallSettings:
     """Return the options that are settings of a call, by the names of `Client`; None means not given."""
-    names = ("model", "system", "instructions", "temperature", "top_p", "max_tokens", "seed")
+    names = ("model", "system", "instructions", "temperature", "top_p", "max_tokens", "seed", "keep_thinking")
     settings: CallSettings = {}
     for name in names:
         if (value := getattr(options, name)) is not None:

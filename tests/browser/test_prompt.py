@@ -104,3 +104,32 @@ def test_a_dry_run_in_a_real_kernel_draws_one_picture(jupyterlab: JupyterLab, pa
     assert page.locator(".magistral-control").all_inner_texts() == [*CONTROLS[:5], "[INST]", "[/INST]"]
     expect(page.get_by_text("with instructions added")).to_be_visible()
     assert "'Be terse.'" not in page.locator(".magistral-prompt").inner_text()
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_a_dry_run_of_three_turns(theme: str, jupyterlab: JupyterLab, page: Page, take_shot: Shot) -> None:
+    """Two cells are really asked, one of them twice; the third only looks. The front end says which cell runs."""
+    demo = "-e demo --seed 1 --max-tokens 120"
+    cells = [
+        "%load_ext magistral_nb",
+        f"%%magistral {demo}\nWhat do cows drink?",
+        f"%%magistral -c {demo}\nWhat do cats eat?",
+        "%%magistral -c --dry-run -e vllm --keep-thinking last\nIs [INST] a token?",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, jupyterlab.notebooks / "turns.ipynb")
+    jupyterlab.use_theme(f"JupyterLab {theme}")
+    jupyterlab.open(page, "turns.ipynb")
+    wait_for_kernel(page)
+    for number in (0, 1, 2, 2, 3):
+        run_cell(page, number)
+    prompt = page.locator(".magistral-prompt")
+    expect(prompt).to_have_count(1, timeout=60_000)
+    assert prompt.locator(".magistral-control").all_inner_texts().count("[INST]") == 3
+    for question in ("What do cows drink?", "What do cats eat?", "Is [INST] a token?"):
+        assert prompt.locator(".magistral-text", has_text=question).count() == 1
+    assert "Left out: the thinking of one earlier reply" in prompt.inner_text()
+    page.set_viewport_size({"width": 1100, "height": 2000})
+    take_shot(page, f"prompt-three-turns-{theme.lower()}")
+    assert hard_to_read(page, ".magistral-prompt") == []
