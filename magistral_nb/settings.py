@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from magistral_nb.errors import ConfigurationError
+from magistral_nb.scrubbing import register
 
 
 class Secret:
@@ -21,6 +22,7 @@ class Secret:
     def __init__(self, value: str, *, source: str = "api_key=") -> None:
         self._value = value
         self.source = source
+        register(value)
 
     def reveal(self) -> str:
         """Return the key itself. Only a transport needs it, at the moment of sending."""

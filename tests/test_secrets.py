@@ -46,7 +46,7 @@ def test_a_key_that_a_server_repeats_is_taken_out(server: FakeServer, body: byte
     server.play(body, **how)
     error = failing(server)
     assert KEY not in shown(error)
-    assert "<your key>" in str(error)
+    assert "<redacted>" in str(error)
 
 
 def test_secrets_in_headers_and_addresses_are_taken_out_too(server: FakeServer) -> None:

@@ -172,8 +172,8 @@ class Wire:
 
     def _scrub(self, text: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, "<your key>")
-        return _PARTS_OF_KEYS.sub(r"\1<your key>", text)
+            text = text.replace(secret, "<redacted>")
+        return _PARTS_OF_KEYS.sub(r"\1<redacted>", text)
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from magistral_nb.scrubbing import SHORTEST
 from magistral_nb.settings import Secret
 
-SHORTEST = 8
-"""Shorter keys are taken for placeholders, such as "x" or "EMPTY": they are no secrets, and would garble the text."""
 _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
 
 
