@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
 from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
@@ -17,35 +14,21 @@ from traitlets import Enum, Float, Int, Unicode
 
 from magistral_nb.asked import Asked
 from magistral_nb.chat_format import Prompt
-from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
 from magistral_nb.client import Client
-from magistral_nb.errors import ConfigurationError, MagistralError, MissingKeyError
+from magistral_nb.errors import ConfigurationError, MagistralError
 from magistral_nb.messages import user
 from magistral_nb.notebook.cell_source import exact_body
 from magistral_nb.notebook.cell_template import render_cell
+from magistral_nb.notebook.clients import Clients
+from magistral_nb.notebook.commands import command_named
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive
 from magistral_nb.notebook.memory import Memory, running_cell
-from magistral_nb.notebook.options import parse_options, settings_of, split_ask, with_options, without_semicolon
+from magistral_nb.notebook.options import parse_options, split_ask, with_options, without_semicolon
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture, prompt_picture
 from magistral_nb.notebook.worker import Asking
 from magistral_nb.question import CallSettings
-from magistral_nb.rendering.text import plain
 from magistral_nb.replies import Reply
-from magistral_nb.reports import endpoints_report, status_report
-from magistral_nb.settings import Secret
-
-SUBCOMMANDS = {
-    "ask": "ask in one line: %magistral ask [options] Name a prime. (IPython takes a ? at the end as help)",
-    "status": "which endpoint and settings are in force, and where each comes from",
-    "endpoints": "all endpoints, which keys are set, which servers answer, and which one would be chosen",
-    "models": "the models that the endpoint offers",
-    "use": "use an endpoint from here on: %magistral use demo; `use auto` finds a server on this machine",
-    "continue": "`continue on`: every cell goes on from those before; `continue off`: each starts fresh, as at first",
-    "reset": "forget what was said",
-    "last-error": "the whole story of the last error",
-    "-h": "this help",
-}
 
 
 @magics_class
@@ -67,9 +50,9 @@ class Magistral(Magics):
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell, parent=shell)
-        self._clients: dict[tuple[object, ...], Client] = {}
-        self._last_error: BaseException | None = None
-        self._memory = Memory()
+        self._clients = Clients()
+        self.last_error: BaseException | None = None
+        self.memory = Memory()
 
     @no_var_expand
     @magic_arguments("%magistral")
@@ -89,9 +72,13 @@ class Magistral(Magics):
 
     def close(self) -> None:
         """Let go of every connection and engine."""
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
+        self._clients.close()
+
+    def client(self, options: Namespace | None = None, *, only_to_look: bool = False) -> tuple[Client, CallSettings]:
+        """Return the client for a question with these options, and the question's settings."""
+        given = {name: value for name, value in vars(options or Namespace()).items() if value is not None}
+        configured = {name: getattr(self, name) for name in self.class_trait_names(config=True)}
+        return self._clients.client_for(given, configured, only_to_look=only_to_look)
 
     def _command(self, line: str) -> Reply | Prompt | None:
         name, _, rest = line.strip().partition(" ")
@@ -99,21 +86,8 @@ class Magistral(Magics):
             rest, silent = without_semicolon(rest)
             given, question = split_ask(rest)
             return self._ask(parse_options(self.magistral.parser, given), question, owns_output=False, silent=silent)
-        commands: dict[str, Callable[[str], None]] = {
-            "": self._print_status,
-            "status": self._print_status,
-            "endpoints": self._print_endpoints,
-            "models": self._print_models,
-            "use": self._use,
-            "continue": self._continue,
-            "reset": self._reset,
-            "last-error": self._print_last_error,
-            "-h": self._print_help,
-            "--help": self._print_help,
-        }
-        if name not in commands:
-            raise UsageError(f"There is no `%magistral {name}`. Known are: {', '.join(SUBCOMMANDS)}.")
-        self._in_one_line(lambda: commands[name](rest.strip()))
+        command = command_named(name)
+        self._in_one_line(lambda: command.run(self, rest.strip()))
         return None
 
     def _ask(self, options: Namespace, text: str, *, owns_output: bool, silent: bool) -> Reply | Prompt | None:
@@ -121,8 +95,8 @@ class Magistral(Magics):
             raise UsageError(f"-o {options.output}: that cannot be the name of a variable.")
         question = self._in_one_line(lambda: self._question(options, text))
         cell = running_cell(self.shell, line="" if owns_output else text)
-        continued = options.continued or (self._memory.always and not options.new)
-        asked = [*self._memory.before(cell), user(question)] if continued else question
+        continued = options.continued or (self.memory.always and not options.new)
+        asked = [*self.memory.before(cell), user(question)] if continued else question
         if options.dry_run:
             return self._look(options, asked, silent=silent or options.quiet)
         asking = self._in_one_line(lambda: self._start(options, asked))
@@ -137,7 +111,7 @@ class Magistral(Magics):
         shown = not failure or bool(reply.thinking or reply.answer)
         final = picture(reply, form=options.format, show_thinking=not options.hide_thinking) if shown else None
         live.finish(reply, final)
-        self._memory.keep(cell, question, reply, continued=continued)
+        self.memory.keep(cell, question, reply, continued=continued)
         if options.output and shown:  # a failure before anything arrived leaves the old reply alone
             self.shell.user_ns[options.output] = reply
         if failure:
@@ -154,11 +128,11 @@ class Magistral(Magics):
         return keep_without_picture(prompt, self.shell) if options.format or silent else prompt
 
     def _preview(self, options: Namespace, asked: Asked) -> Prompt:
-        client, settings = self._client(options, only_to_look=True)
+        client, settings = self.client(options, only_to_look=True)
         return client.preview(asked, **settings)
 
     def _start(self, options: Namespace, asked: Asked) -> Asking:
-        client, settings = self._client(options)
+        client, settings = self.client(options)
         return Asking(lambda: client.astream(asked, **settings))
 
     def _question(self, options: Namespace, text: str) -> str:
@@ -178,75 +152,6 @@ class Magistral(Magics):
             return NotebookLive(owns_output=owns_output, show_thinking=show_thinking)
         return TerminalLive(show_thinking=show_thinking)
 
-    def _client(self, options: Namespace | None = None, *, only_to_look: bool = False) -> tuple[Client, CallSettings]:
-        """Return the client for a question, kept so that connections and engines are used again, and its settings.
-
-        To look at a prompt needs no key, and asks nobody.
-        """
-        given = {name: value for name, value in vars(options or Namespace()).items() if value is not None}
-        configured = {name: getattr(self, name) for name in self.class_trait_names(config=True)}
-        if "endpoint" in given or "base_url" in given:  # a place named in the cell is not mixed with a configured one
-            configured |= {"endpoint": None, "base_url": None, "key_env": None}
-        wanted = configured | given
-        choose = choose_to_look if only_to_look else choose_endpoint
-        choice = choose(wanted["endpoint"], wanted["base_url"], model=wanted["model"])
-        key = None if only_to_look else self._key(choice, wanted["key_env"])
-        place = (choice.endpoint.name, choice.endpoint.base_url, hash(key.reveal()) if key else None)
-        if place not in self._clients:
-            self._clients[place] = Client(choice.endpoint, api_key=key)
-        self._clients[place].adopt(choice)  # its reasons and its defaults may have changed since the last cell
-        return self._clients[place], settings_of(Namespace(**wanted))
-
-    def _key(self, choice: Choice, key_env: str | None) -> Secret | None:
-        if key_env is None:
-            return find_key(choice.endpoint, None)
-        value = os.environ.get(key_env)
-        if not value:
-            raise MissingKeyError(f"${key_env} is not set.", hint="Set it in the environment, or name another one.")
-        return Secret(value, source=f"${key_env}")
-
-    def _print_status(self, rest: str) -> None:
-        try:
-            client, settings = self._client()
-            print(status_report(client.settings_for(settings)))  # noqa: T201  the command's output
-        except ConfigurationError as error:  # nothing is set up yet: that is the status
-            print(f"{error.message}\n{error.hint}")  # noqa: T201  the command's output
-
-    def _print_endpoints(self, rest: str) -> None:
-        print(endpoints_report(self.endpoint))  # noqa: T201  the command's output
-
-    def _print_models(self, rest: str) -> None:
-        client, _ = self._client()
-        print(plain("\n".join(client.models())) or "The endpoint lists no models.")  # noqa: T201  the command's output
-
-    def _use(self, rest: str) -> None:
-        if rest:
-            choose_endpoint(rest, None)  # an unknown name is refused here, not at the next question
-            for name in ("key_env", "model"):  # they belong to the place that is left; a key must not go elsewhere
-                if getattr(self, name) is not None:
-                    told = f"{name} = {getattr(self, name)}"
-                    print(f"Forgotten, since it belonged to the place before: {told}")  # noqa: T201  its output
-            self.endpoint, self.base_url, self.key_env, self.model = rest, None, None, None
-        print(endpoints_report(self.endpoint, look_around=False))  # noqa: T201  the command's output
-
-    def _continue(self, rest: str) -> None:
-        if rest not in ("on", "off"):
-            raise UsageError("Say `%magistral continue on` or `%magistral continue off`.")
-        self._memory.always = rest == "on"
-
-    def _reset(self, rest: str) -> None:
-        self._memory.turns = []
-
-    def _print_last_error(self, rest: str) -> None:
-        error = self._last_error
-        told = "".join(traceback.format_exception(error)) if error else "No error so far.\n"
-        sys.stdout.write(plain(told))
-
-    def _print_help(self, rest: str) -> None:
-        commands = "\n".join(f"  {name:<12}{text}" for name, text in SUBCOMMANDS.items())
-        options = self.magistral.parser.format_help().removeprefix("::").lstrip()
-        sys.stdout.write(f"%magistral COMMAND\n{commands}\n\n{options}")
-
     def _in_one_line(self, work: Callable[[], Any]) -> Any:
         try:
             return work()
@@ -254,7 +159,7 @@ class Magistral(Magics):
             raise self._remembered(error) from error.__cause__
 
     def _remembered(self, error: BaseException) -> BaseException:
-        self._last_error = error
+        self.last_error = error
         return show_in_one_line(error)
 
 

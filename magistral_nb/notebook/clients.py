@@ -1,0 +1,56 @@
+"""The clients of a notebook: one for each place, kept so that connections and engines are used again."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any
+
+from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
+from magistral_nb.client import Client
+from magistral_nb.errors import MissingKeyError
+from magistral_nb.notebook.options import settings_of
+from magistral_nb.question import CallSettings
+from magistral_nb.settings import Secret
+
+
+class Clients:
+    """Makes a client for what a cell wants, or finds the one that was made before."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[object, ...], Client] = {}
+
+    def client_for(
+        self, given: Mapping[str, Any], configured: Mapping[str, Any], *, only_to_look: bool = False
+    ) -> tuple[Client, CallSettings]:
+        """Return the client for a question, and its settings: what the cell gave wins over what is configured.
+
+        To look at a prompt needs no key, and asks nobody.
+        """
+        if "endpoint" in given or "base_url" in given:  # a place named in the cell is not mixed with a configured one
+            configured = {**configured, "endpoint": None, "base_url": None, "key_env": None}
+        wanted = {**configured, **given}
+        choose = choose_to_look if only_to_look else choose_endpoint
+        choice = choose(wanted["endpoint"], wanted["base_url"], model=wanted["model"])
+        key = None if only_to_look else _key(choice, wanted["key_env"])
+        place = (choice.endpoint.name, choice.endpoint.base_url, hash(key.reveal()) if key else None)
+        if place not in self._made:
+            self._made[place] = Client(choice.endpoint, api_key=key)
+        self._made[place].adopt(choice)  # its reasons and its defaults may have changed since the last cell
+        return self._made[place], settings_of(Namespace(**wanted))
+
+    def close(self) -> None:
+        """Let go of every connection and engine."""
+        for client in self._made.values():
+            client.close()
+        self._made.clear()
+
+
+def _key(choice: Choice, key_env: str | None) -> Secret | None:
+    if key_env is None:
+        return find_key(choice.endpoint, None)
+    value = os.environ.get(key_env)
+    if not value:
+        raise MissingKeyError(f"${key_env} is not set.", hint="Set it in the environment, or name another one.")
+    return Secret(value, source=f"${key_env}")

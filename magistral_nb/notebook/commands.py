@@ -1,0 +1,108 @@
+"""What follows `%magistral`: one row for each command. They print; what they need of the notebook, the magics have."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+
+from magistral_nb.choosing import choose_endpoint
+from magistral_nb.errors import ConfigurationError
+from magistral_nb.rendering.text import plain
+from magistral_nb.reports import endpoints_report, status_report
+
+if TYPE_CHECKING:
+    from magistral_nb.notebook.magics import Magistral
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: what the help says of it, and what it does with the rest of its line."""
+
+    help: str
+    run: Callable[[Magistral, str], None]
+
+
+def command_named(name: str) -> Command:
+    """Return the command of that name; an empty name is `status`. Raises UsageError for one that does not exist."""
+    name = {"": "status", "--help": "-h"}.get(name, name)
+    if name not in COMMANDS:
+        raise UsageError(f"There is no `%magistral {name}`. Known are: ask, {', '.join(COMMANDS)}.")
+    return COMMANDS[name]
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _status(magics: Magistral, rest: str) -> None:
+    try:
+        client, settings = magics.client()
+        _tell(status_report(client.settings_for(settings)))
+    except ConfigurationError as error:  # nothing is set up yet: that is the status
+        _tell(f"{error.message}\n{error.hint}")
+
+
+def _endpoints(magics: Magistral, rest: str) -> None:
+    _tell(endpoints_report(magics.endpoint))
+
+
+def _models(magics: Magistral, rest: str) -> None:
+    client, _ = magics.client()
+    _tell(plain("\n".join(client.models())) or "The endpoint lists no models.")
+
+
+def _use(magics: Magistral, rest: str) -> None:
+    if rest:
+        choose_endpoint(rest, None)  # an unknown name is refused here, not at the next question
+        for name in ("key_env", "model"):  # they belong to the place that is left; a key must not go elsewhere
+            if getattr(magics, name) is not None:
+                _tell(f"Forgotten, since it belonged to the place before: {name} = {getattr(magics, name)}")
+        magics.endpoint, magics.base_url, magics.key_env, magics.model = rest, None, None, None
+    _tell(endpoints_report(magics.endpoint, look_around=False))
+
+
+def _continue(magics: Magistral, rest: str) -> None:
+    if rest not in ("on", "off"):
+        raise UsageError("Say `%magistral continue on` or `%magistral continue off`.")
+    magics.memory.always = rest == "on"
+
+
+def _reset(magics: Magistral, rest: str) -> None:
+    magics.memory.turns = []
+
+
+def _last_error(magics: Magistral, rest: str) -> None:
+    error = magics.last_error
+    told = "".join(traceback.format_exception(error)) if error else "No error so far.\n"
+    sys.stdout.write(plain(told))
+
+
+def _help(magics: Magistral, rest: str) -> None:
+    ask = "ask in one line: %magistral ask [options] Name a prime. (IPython takes a ? at the end as help)"
+    rows = {"ask": ask, **{name: command.help for name, command in COMMANDS.items()}}
+    commands = "\n".join(f"  {name:<12}{text}" for name, text in rows.items())
+    options = magics.magistral.parser.format_help().removeprefix("::").lstrip()
+    sys.stdout.write(f"%magistral COMMAND\n{commands}\n\n{options}")
+
+
+COMMANDS: Mapping[str, Command] = {
+    "status": Command("which endpoint and settings are in force, and where each comes from", _status),
+    "endpoints": Command(
+        "all endpoints, which keys are set, which servers answer, and which one would be chosen", _endpoints
+    ),
+    "models": Command("the models that the endpoint offers", _models),
+    "use": Command(
+        "use an endpoint from here on: %magistral use demo; `use auto` finds a server on this machine", _use
+    ),
+    "continue": Command(
+        "`continue on`: every cell goes on from those before; `continue off`: each starts fresh, as at first", _continue
+    ),
+    "reset": Command("forget what was said", _reset),
+    "last-error": Command("the whole story of the last error", _last_error),
+    "-h": Command("this help", _help),
+}
