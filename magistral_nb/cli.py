@@ -1,4 +1,4 @@
-"""The shell's door: `python -m magistral_nb demo | ask | status | endpoints`."""
+"""The shell's door: `python -m magistral_nb demo | ask | status | endpoints | recover`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from magistral_nb._version import __version__
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError
 from magistral_nb.events import AnswerDelta, Event, Reclassified, ThinkingDelta
+from magistral_nb.journal.recovering import cut_off_replies
 from magistral_nb.loading_text import LoadingText
 from magistral_nb.question import CallSettings
 from magistral_nb.rendering.text import plain
-from magistral_nb.reports import endpoints_report, status_report
+from magistral_nb.reports import endpoints_report, recovery_report, status_report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="which endpoint and settings are in force, and why")
     status.add_argument("-e", "--endpoint", help="ask about this endpoint")
     status.set_defaults(run=_status)
+    recover = commands.add_parser("recover", help="print the reply that was cut off when its process died")
+    recover.add_argument("number", nargs="?", type=int, default=1, help="which of them, the newest is 1")
+    recover.set_defaults(run=_recover)
     endpoints = commands.add_parser("endpoints", help="all endpoints, which keys are set, which servers answer")
     endpoints.set_defaults(run=_endpoints)
     return parser
@@ -152,6 +156,19 @@ def _status(options: argparse.Namespace) -> int:
             raise
         print(plain(f"{error.message}\n{error.hint}"))  # nothing is set up yet: that is the status
     print(endpoints_report(options.endpoint, look_around=False))
+    return 0
+
+
+def _recover(options: argparse.Namespace) -> int:
+    found = cut_off_replies()
+    print(plain(recovery_report(found, chosen=options.number)), file=sys.stderr)
+    if not found:
+        return 0
+    if not 1 <= options.number <= len(found):
+        raise ConfigurationError(f"There is no number {options.number}.", hint=f"They go from 1 to {len(found)}.")
+    reply = found[options.number - 1].reply
+    print(plain(reply.thinking), file=sys.stderr)
+    print(plain(reply.answer))
     return 0
 
 

@@ -48,6 +48,7 @@ class Client:
         tokens or what fits.
     timeout : seconds, or a `Timeouts`. max_retries : tries after the first, before the first word only.
     keep_thinking : whether the thinking of earlier turns is sent again: "none", "last" or "all".
+    journal : whether a reply that streams is also written to the journal, from which `%magistral recover` reads.
     tokenizer : a `tekken.json`, a `tokenizer.json`, or a model's folder on this machine: then tokens are counted.
     engine : for models in this process, as in `EngineOptions`: `n_ctx`, `kv`, `gpu_layers`, `threads`, `check_memory`…
     http_client : an `httpx2` client of your own. verify : False, or a file with your CA's certificates.
@@ -82,6 +83,7 @@ class Client:
         verify: bool | str | None = None,
         keep_thinking: KeepThinking = LEFT_OUT["keep_thinking"],
         tokenizer: str | Path | None = None,
+        journal: bool = LEFT_OUT["journal"],
         **engine: Unpack[EngineOptions],
     ) -> None:
         self._endpoint = endpoint
@@ -93,7 +95,7 @@ class Client:
             "model": model, "revision": revision, "system": system, "instructions": instructions,
             "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
             "extra_body": extra_body, "timeout": timeout, "max_retries": max_retries, "keep_thinking": keep_thinking,
-            "tokenizer": tokenizer,
+            "tokenizer": tokenizer, "journal": journal,
         })  # fmt: skip
         self._choice_made: Choice | None = None
         self._transport_made: Transport | None = None

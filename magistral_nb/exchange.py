@@ -18,6 +18,7 @@ from magistral_nb.errors import (
     StreamStalledError,
 )
 from magistral_nb.events import Event
+from magistral_nb.journal import journal
 from magistral_nb.question import Question, context_to_retry_with
 from magistral_nb.transports import Transport
 
@@ -37,57 +38,61 @@ class Exchange:
 
     def events(self) -> Generator[Event, None, None]:
         """Ask, and yield events as they arrive. What was held back comes out before an error is raised."""
-        context = None
-        while True:
-            question = self.make_question(context)
-            try:
-                transport = self.open_transport()
-                if context is None:
-                    yield from question.take([question.started])
-                with closing(transport.stream(question.request)) as chunks:
-                    for chunk in chunks:
-                        yield from question.take(question.decoder.feed(chunk))
-                yield from question.end()
-                return
-            except MagistralError as error:
-                context = _context_to_retry_with(error, question, context)
-                if context is None:
-                    yield from _last_events(error, question)
-                    if not _came_too_late(error, question):
-                        raise
+        with journal() as kept:
+            context = None
+            while True:
+                question = self.make_question(context)
+                kept.begin(question.reply, question.note)
+                try:
+                    transport = self.open_transport()
+                    if context is None:
+                        yield from question.take([question.started])
+                    with closing(transport.stream(question.request)) as chunks:
+                        for chunk in chunks:
+                            yield from question.take(question.decoder.feed(chunk))
+                    yield from question.end()
                     return
-            except BaseException:
-                question.interrupt()
-                raise
+                except MagistralError as error:
+                    context = _context_to_retry_with(error, question, context)
+                    if context is None:
+                        yield from _last_events(error, question)
+                        if not _came_too_late(error, question):
+                            raise
+                        return
+                except BaseException:
+                    question.interrupt()
+                    raise
 
     async def aevents(self) -> AsyncGenerator[Event, None]:
         """Do the same on the running event loop."""
-        context = None
-        while True:
-            question = await self._amake_question(context)
-            try:
-                transport = self.open_transport()
-                if context is None:
-                    for event in question.take([question.started]):
-                        yield event
-                async with aclosing(transport.astream(question.request)) as chunks:
-                    async for chunk in chunks:
-                        for event in question.take(question.decoder.feed(chunk)):
+        with journal() as kept:
+            context = None
+            while True:
+                question = await self._amake_question(context)
+                kept.begin(question.reply, question.note)
+                try:
+                    transport = self.open_transport()
+                    if context is None:
+                        for event in question.take([question.started]):
                             yield event
-                for event in question.end():
-                    yield event
-                return
-            except MagistralError as error:
-                context = _context_to_retry_with(error, question, context)
-                if context is None:
-                    for event in _last_events(error, question):
+                    async with aclosing(transport.astream(question.request)) as chunks:
+                        async for chunk in chunks:
+                            for event in question.take(question.decoder.feed(chunk)):
+                                yield event
+                    for event in question.end():
                         yield event
-                    if not _came_too_late(error, question):
-                        raise
                     return
-            except BaseException:
-                question.interrupt()
-                raise
+                except MagistralError as error:
+                    context = _context_to_retry_with(error, question, context)
+                    if context is None:
+                        for event in _last_events(error, question):
+                            yield event
+                        if not _came_too_late(error, question):
+                            raise
+                        return
+                except BaseException:
+                    question.interrupt()
+                    raise
 
     async def _amake_question(self, context: int | None) -> Question:
         if self.reads_files:

@@ -17,6 +17,7 @@ from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError, ContextLengthError, MagistralError
 from magistral_nb.events import Event, Started, Usage
 from magistral_nb.explaining import Circumstances, explain
+from magistral_nb.journal import Note
 from magistral_nb.messages import Image
 from magistral_nb.replies import Reply
 from magistral_nb.settings import Settings, Timeouts, shown_address
@@ -47,6 +48,7 @@ class CallSettings(TypedDict, total=False):
     max_retries: int
     keep_thinking: KeepThinking
     tokenizer: str | Path | None
+    journal: bool
 
 
 @dataclass
@@ -62,6 +64,7 @@ class Question:
     asked_max_tokens: int | None
     known_context: int | None
     address_from: str
+    note: Note | None
 
     def take(self, events: Sequence[Event]) -> Sequence[Event]:
         """Fold events into the reply, and pass them on, with what the usage tells about the prompt."""
@@ -139,6 +142,7 @@ def make_question(
         asked_max_tokens=settings.max_tokens,
         known_context=row.context,
         address_from=_address_from(settings, row),
+        note=Note(_last_words(said)) if settings.journal else None,
     )
 
 
@@ -159,6 +163,10 @@ def _prompt_tokens(said: Said, counter: TokenCounter) -> int:
     tools = [json.dumps(tool, ensure_ascii=False, default=str) for tool in said.tools or ()]
     pictures = [part for message in said.messages for part in message.parts if isinstance(part, Image)]
     return estimate_tokens([*texts, *tools], counter) + sum(picture_tokens(picture.url) for picture in pictures)
+
+
+def _last_words(said: Said) -> str:
+    return next((message.text for message in reversed(said.messages) if message.role == "user"), "")
 
 
 def _address_from(settings: Settings, row: Endpoint) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from magistral_nb._version import __version__
 from magistral_nb.choosing import Choice, choose_endpoint, find_local
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError
+from magistral_nb.journal.files import DAYS, journal_folder
+from magistral_nb.journal.keeping import problem
+from magistral_nb.journal.recovering import CutOff, cut_off_replies
 from magistral_nb.settings import Settings
 from magistral_nb.settings_files import load_settings
 
@@ -28,7 +31,33 @@ def status_report(settings: Settings) -> str:
             value, source = {"max_tokens": "40,960 or what fits", "api_key": source}.get(name, "none"), "default"
         shown = repr(value) if name in ("system", "instructions") and value not in ("default", "none") else value
         rows.append(f"  {name:<12}  {shown}  ({source})")
-    return "\n".join([f"magistral_nb {__version__}", *rows, *_advice()])
+    return "\n".join([f"magistral_nb {__version__}", *rows, _journal(settings), *_advice()])
+
+
+def recovery_report(found: Sequence[CutOff], *, chosen: int) -> str:
+    """Return which replies were cut off, and which of them is `chosen`, counted from 1."""
+    if not found:
+        return f"Nothing to recover: no reply was cut off in the last {DAYS} days."
+    lines = [f"{'→' if n == chosen else ' '} {n}  {_cut_off(one)}" for n, one in enumerate(found, start=1)]
+    return "\n".join([*lines, "`%magistral recover N` shows another one; `%magistral recover forget` removes them."])
+
+
+def _cut_off(one: CutOff) -> str:
+    question = " ".join(one.question.split())
+    question = question if len(question) <= 60 else f"{question[:57]}…"
+    when = one.started.replace("T", " ").replace("+00:00", " UTC")
+    characters = len(one.reply.thinking) + len(one.reply.answer)
+    return f"{when}  {one.reply.model} at {one.reply.endpoint}, {characters:,} characters  {question!r}\n     {one.why}"
+
+
+def _journal(settings: Settings) -> str:
+    value, source = settings.sources["journal"]
+    if not value:
+        return f"  {'journal':<12}  off  ({source})"
+    count = len(cut_off_replies())
+    waiting = f"; {count} cut off, see %magistral recover" if count else ""
+    trouble = f"; {problem()}" if problem() else ""
+    return f"  {'journal':<12}  on, in {journal_folder()}{waiting}{trouble}  ({source})"
 
 
 def _advice() -> list[str]:

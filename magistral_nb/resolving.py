@@ -30,6 +30,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "max_retries": 2,
     "keep_thinking": "none",
     "tokenizer": None,
+    "journal": True,
 }
 """Our own values; temperature and top_p are those of Magistral Small's model card."""
 

@@ -12,8 +12,10 @@ from IPython.core.error import UsageError
 
 from magistral_nb.choosing import choose_endpoint
 from magistral_nb.errors import ConfigurationError
+from magistral_nb.journal.recovering import cut_off_replies, forget
 from magistral_nb.rendering.text import plain
-from magistral_nb.reports import endpoints_report, status_report
+from magistral_nb.replies import Reply
+from magistral_nb.reports import endpoints_report, recovery_report, status_report
 
 if TYPE_CHECKING:
     from magistral_nb.notebook.magics import Magistral
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: what the help says of it, and what it does with the rest of its line."""
+    """One command: what the help says of it, and what it does with the rest of its line. What it returns is shown."""
 
     help: str
-    run: Callable[[Magistral, str], None]
+    run: Callable[[Magistral, str], Reply | None]
 
 
 def command_named(name: str) -> Command:
@@ -76,6 +78,19 @@ def _reset(magics: Magistral, rest: str) -> None:
     magics.memory.turns = []
 
 
+def _recover(magics: Magistral, rest: str) -> Reply | None:
+    found = cut_off_replies()
+    if rest == "forget":
+        forget(found)
+        _tell(f"Forgotten: {len(found)}.")
+        return None
+    if rest and not (rest.isdecimal() and 1 <= int(rest) <= len(found)):
+        raise UsageError(f"Say `recover`, `recover N` with N from 1 to {len(found)}, or `recover forget`.")
+    number = int(rest or 1)
+    _tell(plain(recovery_report(found, chosen=number)))
+    return found[number - 1].reply if found else None
+
+
 def _last_error(magics: Magistral, rest: str) -> None:
     error = magics.last_error
     told = "".join(traceback.format_exception(error)) if error else "No error so far.\n"
@@ -102,6 +117,7 @@ COMMANDS: Mapping[str, Command] = {
     "continue": Command(
         "`continue on`: every cell goes on from those before; `continue off`: each starts fresh, as at first", _continue
     ),
+    "recover": Command("the reply that a kernel's end cut off; also `recover 2`, `recover forget`", _recover),
     "reset": Command("forget what was said", _reset),
     "last-error": Command("the whole story of the last error", _last_error),
     "-h": Command("this help", _help),

@@ -87,8 +87,8 @@ class Magistral(Magics):
             given, question = split_ask(rest)
             return self._ask(parse_options(self.magistral.parser, given), question, owns_output=False, silent=silent)
         command = command_named(name)
-        self._in_one_line(lambda: command.run(self, rest.strip()))
-        return None
+        shown: Reply | None = self._in_one_line(lambda: command.run(self, rest.strip()))
+        return shown
 
     def _ask(self, options: Namespace, text: str, *, owns_output: bool, silent: bool) -> Reply | Prompt | None:
         if options.output and not options.output.isidentifier():
