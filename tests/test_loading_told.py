@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from magistral_nb import Reply, Waiting
+from magistral_nb import Reply, Timeouts, Waiting
 from magistral_nb.dialects import Decoder
 from magistral_nb.events import AnswerDelta, Started
 from magistral_nb.loading_text import LoadingText
@@ -38,7 +38,7 @@ def test_the_line_says_how_far_it_is_and_each_line_of_text_stands_below_it() -> 
 
 
 def test_the_notebook_shows_text_and_progress_while_it_waits() -> None:
-    live = NotebookLive(owns_output=True, show_thinking=True)
+    live = NotebookLive(owns_output=True, show_thinking=True, limits=Timeouts())
     now = asking(LOADING)
     shown = live._views(now, now.reply, 1.0)["thinking"]
     assert "42%" in shown
@@ -48,7 +48,7 @@ def test_the_notebook_shows_text_and_progress_while_it_waits() -> None:
 
 
 def test_a_terminal_prints_the_text_once(capsys: pytest.CaptureFixture[str]) -> None:
-    live = TerminalLive(show_thinking=True)
+    live = TerminalLive(show_thinking=True, limits=Timeouts())
     for progress in (None, 0.1, 0.9):
         live.look(asking(Waiting("loading", text=TEXT, progress=progress)))
     assert capsys.readouterr().out == f"{TEXT}\n"

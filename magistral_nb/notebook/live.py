@@ -6,13 +6,15 @@ import sys
 import time
 from typing import Any, Protocol
 
+from magistral_nb.notebook.patience import Patience
 from magistral_nb.notebook.pictures import Bundle
 from magistral_nb.notebook.worker import Asking
 from magistral_nb.rendering.live import live_answer_html, live_thinking_html
 from magistral_nb.rendering.reply import reply_text
 from magistral_nb.rendering.text import plain
-from magistral_nb.rendering.waiting import waiting_html
+from magistral_nb.rendering.waiting import silence_html, waiting_html
 from magistral_nb.replies import Reply
+from magistral_nb.settings import Timeouts
 
 REFRESH = 0.2
 """The time between two pictures, in seconds: five a second are smooth to read and far from any server's limits."""
@@ -45,8 +47,9 @@ class NotebookLive:
     line magic shares its cell with others, and keeps to one display.
     """
 
-    def __init__(self, *, owns_output: bool, show_thinking: bool) -> None:
+    def __init__(self, *, owns_output: bool, show_thinking: bool, limits: Timeouts) -> None:
         self._owns_output = owns_output
+        self._patience = Patience(limits)
         self._show_thinking = show_thinking
         self._handles: dict[str, Any] = {}
         self._shown: dict[str, str] = {}
@@ -78,6 +81,7 @@ class NotebookLive:
 
     def _views(self, asking: Asking, reply: Reply, seconds: float) -> dict[str, str]:
         thinking, answer = reply.thinking, reply.answer
+        patience = self._patience.look(asking.waiting, len(thinking) + len(answer))
         views = {}
         if thinking and self._show_thinking:
             took = reply.thinking_seconds or 0.0
@@ -88,7 +92,11 @@ class NotebookLive:
             waiting = asking.waiting
             why = waiting.why if waiting else "thinking" if thinking else "connecting"
             meanwhile: dict[str, Any] = {"text": waiting.text, "progress": waiting.progress} if waiting else {}
-            views["thinking"] = waiting_html(why, seconds, model=reply.model, endpoint=reply.endpoint, **meanwhile)
+            views["thinking"] = waiting_html(
+                why, seconds, model=reply.model, endpoint=reply.endpoint, patience=patience, **meanwhile
+            )
+        elif patience or "silence" in self._handles:
+            views["silence"] = silence_html(patience) if patience else ""
         return views
 
     def _show(self, name: str, html: str) -> None:
@@ -107,7 +115,9 @@ class NotebookLive:
 class TerminalLive:
     """Prints the words as they come; what is printed stays, so only the facts about the reply are added at the end."""
 
-    def __init__(self, *, show_thinking: bool) -> None:
+    def __init__(self, *, show_thinking: bool, limits: Timeouts) -> None:
+        self._patience = Patience(limits)
+        self._was_silent = False
         self._show_thinking = show_thinking
         self._printed = {"Thinking": 0, "Answer": 0}
         self._told: list[str] = []
@@ -120,6 +130,11 @@ class TerminalLive:
             sys.stdout.write(f"{plain(waiting.text)}\n")
             sys.stdout.flush()
         self._print_new(asking.reply)
+        silence = self._patience.look(waiting, sum(self._printed.values()))
+        if silence and not self._was_silent:  # said once for each silence: what is printed stays
+            sys.stdout.write(f"\n[{silence}]\n")
+            sys.stdout.flush()
+        self._was_silent = bool(silence)
 
     def finish(self, reply: Reply, picture: Bundle | None) -> None:
         """Print the rest, and the facts about the reply."""

@@ -29,6 +29,7 @@ from magistral_nb.notebook.pictures import picture, prompt_picture
 from magistral_nb.notebook.worker import Asking
 from magistral_nb.question import CallSettings
 from magistral_nb.replies import Reply
+from magistral_nb.settings import Timeouts
 
 
 @magics_class
@@ -100,7 +101,7 @@ class Magistral(Magics):
         if options.dry_run:
             return self._look(options, asked, silent=silent or options.quiet)
         asking = self._in_one_line(lambda: self._start(options, asked))
-        live = self._live(options, owns_output=owns_output, silent=silent)
+        live = self._live(options, asking.limits, owns_output=owns_output, silent=silent)
         stopped = None
         try:
             asking.wait(lambda: live.look(asking))
@@ -133,7 +134,8 @@ class Magistral(Magics):
 
     def _start(self, options: Namespace, asked: Asked) -> Asking:
         client, settings = self.client(options)
-        return Asking(lambda: client.astream(asked, **settings))
+        limits = Timeouts.of(client.settings_for(settings).timeout, default=client.endpoint.timeouts)
+        return Asking(lambda: client.astream(asked, **settings), limits)
 
     def _question(self, options: Namespace, text: str) -> str:
         if options.jinja:
@@ -144,13 +146,13 @@ class Magistral(Magics):
             )
         return text
 
-    def _live(self, options: Namespace, *, owns_output: bool, silent: bool) -> Live:
+    def _live(self, options: Namespace, limits: Timeouts, *, owns_output: bool, silent: bool) -> Live:
         if options.quiet or silent:
             return QuietLive()
         show_thinking = not options.hide_thinking
         if hasattr(self.shell, "kernel"):
-            return NotebookLive(owns_output=owns_output, show_thinking=show_thinking)
-        return TerminalLive(show_thinking=show_thinking)
+            return NotebookLive(owns_output=owns_output, show_thinking=show_thinking, limits=limits)
+        return TerminalLive(show_thinking=show_thinking, limits=limits)
 
     def _in_one_line(self, work: Callable[[], Any]) -> Any:
         try:

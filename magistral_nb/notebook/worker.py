@@ -14,6 +14,7 @@ from functools import cache
 
 from magistral_nb.events import Waiting
 from magistral_nb.replies import Reply
+from magistral_nb.settings import Timeouts
 from magistral_nb.streams import AsyncReplyStream
 
 WAIT_STEP = 0.05
@@ -23,9 +24,10 @@ STOP_PATIENCE = 5.0
 
 
 class Asking:
-    """One question on its way in the worker; `reply` grows meanwhile."""
+    """One question on its way in the worker; `reply` grows meanwhile. limits : how long it may wait."""
 
-    def __init__(self, open_stream: Callable[[], AsyncReplyStream]) -> None:
+    def __init__(self, open_stream: Callable[[], AsyncReplyStream], limits: Timeouts) -> None:
+        self.limits = limits
         self.waiting: Waiting | None = None
         self.error: BaseException | None = None
         self._finished = threading.Event()
