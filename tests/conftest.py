@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import ssl
 from collections.abc import Iterator
@@ -39,6 +40,15 @@ def _clean(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
         monkeypatch.setenv(name, str(home / folder))
 
 
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of all homes. `mktemp` would look through it again for each of thousands of tests."""
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Clean the environment for what lives longer than a test, such as a JupyterLab for many."""
@@ -48,11 +58,11 @@ def clean_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(
-    clean_session: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def clean_environment(clean_session: None, monkeypatch: pytest.MonkeyPatch, homes: Path) -> None:
     """Give each test a home of its own, with no keys, no proxies and no settings."""
-    _clean(monkeypatch, tmp_path_factory.mktemp("home"))
+    home = homes / str(next(_numbers))
+    home.mkdir()
+    _clean(monkeypatch, home)
 
 
 @pytest.fixture

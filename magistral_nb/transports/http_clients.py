@@ -15,6 +15,7 @@ from magistral_nb.settings import Secret
 from magistral_nb.transports.addresses import is_loopback
 from magistral_nb.transports.clocks import Clocks
 from magistral_nb.transports.http_errors import Wire
+from magistral_nb.transports.tls import trust
 
 if TYPE_CHECKING:
     import httpx2
@@ -59,8 +60,11 @@ class HttpClients:
 
         if self._sync is None:
             own: httpx2.Client | None = self._own(httpx2.Client)
-            transport = httpx2.HTTPTransport(uds=self._socket_path) if self._socket_path else None
-            client = own or httpx2.Client(transport=transport, **self._http_options())
+            options = self._http_options()
+            transport = None
+            if self._socket_path:
+                transport = httpx2.HTTPTransport(uds=self._socket_path, verify=options["verify"])
+            client = own or httpx2.Client(transport=transport, **options)
             self._sync = openai.OpenAI(http_client=_clocked(client, own), **self._options())
         return self._sync
 
@@ -72,8 +76,11 @@ class HttpClients:
         loop = asyncio.get_running_loop()
         if loop not in self._async:
             own: httpx2.AsyncClient | None = self._own(httpx2.AsyncClient)
-            transport = httpx2.AsyncHTTPTransport(uds=self._socket_path) if self._socket_path else None
-            client = own or httpx2.AsyncClient(transport=transport, **self._http_options())
+            options = self._http_options()
+            transport = None
+            if self._socket_path:
+                transport = httpx2.AsyncHTTPTransport(uds=self._socket_path, verify=options["verify"])
+            client = own or httpx2.AsyncClient(transport=transport, **options)
             self._async[loop] = openai.AsyncOpenAI(http_client=_clocked(client, own), **self._options())
         return self._async[loop]
 
@@ -124,8 +131,12 @@ class HttpClients:
 
     def _http_options(self) -> dict[str, Any]:
         # A proxy variable never catches a server on this machine.
-        trust_env = not (self._socket_path or is_loopback(self._base_url))
-        return {"trust_env": trust_env, "verify": True if self._verify is None else _verify(self._verify)}
+        is_here = bool(self._socket_path) or is_loopback(self._base_url)
+        is_encrypted = not is_here or self._base_url.lower().startswith("https:")  # a proxy elsewhere may be encrypted
+        return {
+            "trust_env": not is_here,
+            "verify": trust(self._verify, is_encrypted=is_encrypted, trust_env=not is_here),
+        }
 
     def _options(self) -> dict[str, Any]:
         from openai import Omit
@@ -161,10 +172,3 @@ def _names_of_openais_headers() -> list[str]:
     """Return the headers that the package would take from its own environment variable: they are not for our use."""
     lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
     return [line.partition(":")[0].strip() for line in lines if ":" in line]
-
-
-def _verify(verify: bool | str) -> Any:
-    """Return what `httpx2` takes: a CA file becomes a TLS context."""
-    import ssl
-
-    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
