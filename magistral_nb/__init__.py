@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 from magistral_nb._version import __version__
 
 if TYPE_CHECKING:
+    from magistral_nb.budgets import Budget as Budget
     from magistral_nb.chat_format import Prompt as Prompt
     from magistral_nb.client import Client as Client
+    from magistral_nb.costs import Price as Price
     from magistral_nb.endpoints import ENDPOINTS as ENDPOINTS
     from magistral_nb.endpoints import Endpoint as Endpoint
     from magistral_nb.errors import APIConnectionError as APIConnectionError
     from magistral_nb.errors import APITimeoutError as APITimeoutError
     from magistral_nb.errors import AuthenticationError as AuthenticationError
     from magistral_nb.errors import BadRequestError as BadRequestError
+    from magistral_nb.errors import BudgetExceededError as BudgetExceededError
     from magistral_nb.errors import ConfigurationError as ConfigurationError
     from magistral_nb.errors import ConnectionLostError as ConnectionLostError
     from magistral_nb.errors import ContextLengthError as ContextLengthError
@@ -63,14 +66,16 @@ if TYPE_CHECKING:
     from magistral_nb.tokens import TokenCount as TokenCount
 
 _HOMES = {
+    "budgets": ["Budget"],
     "chat_format": ["Prompt"],
     "client": ["Client"],
+    "costs": ["Price"],
     "endpoints": ["ENDPOINTS", "Endpoint"],
     "errors": [
-        "APIConnectionError", "APITimeoutError", "AuthenticationError", "BadRequestError", "ConfigurationError",
-        "ConnectionLostError", "ContextLengthError", "InternalServerError", "MagistralError", "MissingKeyError",
-        "NotAnAPIError", "NotFoundError", "PermissionDeniedError", "ProtocolError", "QuotaError", "RateLimitError",
-        "ServerStreamError", "StreamError", "StreamStalledError", "TemplateError", "TooLargeError",
+        "APIConnectionError", "APITimeoutError", "AuthenticationError", "BadRequestError", "BudgetExceededError",
+        "ConfigurationError", "ConnectionLostError", "ContextLengthError", "InternalServerError", "MagistralError",
+        "MissingKeyError", "NotAnAPIError", "NotFoundError", "PermissionDeniedError", "ProtocolError", "QuotaError",
+        "RateLimitError", "ServerStreamError", "StreamError", "StreamStalledError", "TemplateError", "TooLargeError",
         "UnknownEndpointError",
     ],
     "events": [

@@ -1,4 +1,4 @@
-"""The shell's door: `python -m magistral_nb demo | ask | status | endpoints | recover`."""
+"""The shell's door: `python -m magistral_nb demo | ask | status | endpoints | recover | cost`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from magistral_nb._version import __version__
 from magistral_nb.client import Client
+from magistral_nb.cost_report import cost_report
 from magistral_nb.errors import ConfigurationError, MagistralError
 from magistral_nb.events import AnswerDelta, Event, Reclassified, ThinkingDelta
 from magistral_nb.journal.recovering import cut_off_replies
@@ -66,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     recover.set_defaults(run=_recover)
     endpoints = commands.add_parser("endpoints", help="all endpoints, which keys are set, which servers answer")
     endpoints.set_defaults(run=_endpoints)
+    cost = commands.add_parser("cost", help="tokens and USD of today and this month, and what has no price")
+    cost.set_defaults(run=_cost)
     return parser
 
 
@@ -174,4 +177,9 @@ def _recover(options: argparse.Namespace) -> int:
 
 def _endpoints(options: argparse.Namespace) -> int:
     print(endpoints_report())
+    return 0
+
+
+def _cost(options: argparse.Namespace) -> int:
+    print(cost_report(with_session=False))
     return 0

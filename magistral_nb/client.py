@@ -11,9 +11,11 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from magistral_nb.asked import Asked
+from magistral_nb.budgets import Budget
 from magistral_nb.chat_format import Prompt
 from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
 from magistral_nb.connecting import Access, look_at_model, make_transport, with_options
+from magistral_nb.costs import Price
 from magistral_nb.dialects import KeepThinking
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.engine_options import EngineOptions, checked_options
@@ -50,6 +52,7 @@ class Client:
     keep_thinking : whether the thinking of earlier turns is sent again: "none", "last" or "all".
     journal : whether a reply that streams is also written to the journal, from which `%magistral recover` reads.
     tokenizer : a `tekken.json`, a `tokenizer.json`, or a model's folder on this machine: then tokens are counted.
+    price : USD by the million tokens, `(prompt, completion)`, where nothing else says it. budget : a `Budget`.
     engine : for models in this process, as in `EngineOptions`: `n_ctx`, `kv`, `gpu_layers`, `threads`, `check_memory`…
     http_client : an `httpx2` client of your own. verify : False, or a file with your CA's certificates.
 
@@ -84,6 +87,8 @@ class Client:
         keep_thinking: KeepThinking = LEFT_OUT["keep_thinking"],
         tokenizer: str | Path | None = None,
         journal: bool = LEFT_OUT["journal"],
+        price: Price | tuple[float, float] | None = None,
+        budget: Budget | None = None,
         **engine: Unpack[EngineOptions],
     ) -> None:
         self._endpoint = endpoint
@@ -95,7 +100,7 @@ class Client:
             "model": model, "revision": revision, "system": system, "instructions": instructions,
             "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
             "extra_body": extra_body, "timeout": timeout, "max_retries": max_retries, "keep_thinking": keep_thinking,
-            "tokenizer": tokenizer, "journal": journal,
+            "tokenizer": tokenizer, "journal": journal, "price": price, "budget": budget,
         })  # fmt: skip
         self._choice_made: Choice | None = None
         self._transport_made: Transport | None = None

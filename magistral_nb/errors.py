@@ -7,7 +7,8 @@
     ├ RateLimitError, QuotaError, InternalServerError
     ├ APIConnectionError ─ APITimeoutError
     ├ NotAnAPIError, ProtocolError, TooLargeError
-    └ StreamError ──────── ConnectionLostError, StreamStalledError, ServerStreamError
+    ├ StreamError ──────── ConnectionLostError, StreamStalledError, ServerStreamError
+    └ BudgetExceededError
 
 Names follow OpenAI's where it has the thing. They are not its subclasses, since importing `openai` takes half a
 second; the original error is the `__cause__`.
@@ -171,3 +172,19 @@ class StreamStalledError(StreamError):
 
 class ServerStreamError(StreamError):
     """The server reported an error inside the stream."""
+
+
+class BudgetExceededError(MagistralError):
+    """A question would pass its `Budget`, and was not sent.
+
+    `spent` and `limit` are in `unit`: USD ("usd"), or tokens ("tokens", "reasoning_tokens"). A reply that reaches the
+    budget while it streams is no error: its `finish_reason` is "budget".
+    """
+
+    def __init__(
+        self, message: str, *, spent: float = 0, limit: float = 0, unit: str = "tokens", **facts: object
+    ) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]  # passed through as given
+        self.spent = spent
+        self.limit = limit
+        self.unit = unit

@@ -94,7 +94,10 @@ class ToolCall(_Wire):
 
 @dataclass(frozen=True, slots=True)
 class Usage(_Wire):
-    """What the server counted, in tokens; `cost` in USD, or None where no price is known."""
+    """What the server counted, in tokens; `cost` in USD, or None where no price is known.
+
+    `estimated` says that the counts are our own: of a reply that was stopped by a budget, before the server counted.
+    """
 
     type: ClassVar[Literal["usage"]] = "usage"
     prompt_tokens: int
@@ -102,6 +105,7 @@ class Usage(_Wire):
     reasoning_tokens: int | None = None
     cost: float | None = None
     at: float = 0.0
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,14 @@ class Exchange:
                 question = self.make_question(context)
                 kept.begin(question.reply, question.note)
                 try:
+                    question.bill.open()
                     transport = self.open_transport()
-                    if context is None:
-                        yield from question.take([question.started])
+                    yield from question.begin(again=context is not None)
                     with closing(transport.stream(question.request)) as chunks:
                         for chunk in chunks:
-                            yield from question.take(question.decoder.feed(chunk))
+                            yield from question.hear(chunk)
+                            if question.is_cut:
+                                break
                     yield from question.end()
                     return
                 except MagistralError as error:
@@ -71,14 +73,16 @@ class Exchange:
                 question = await self._amake_question(context)
                 kept.begin(question.reply, question.note)
                 try:
+                    question.bill.open()
                     transport = self.open_transport()
-                    if context is None:
-                        for event in question.take([question.started]):
-                            yield event
+                    for event in question.begin(again=context is not None):
+                        yield event
                     async with aclosing(transport.astream(question.request)) as chunks:
                         async for chunk in chunks:
-                            for event in question.take(question.decoder.feed(chunk)):
+                            for event in question.hear(chunk):
                                 yield event
+                            if question.is_cut:
+                                break
                     for event in question.end():
                         yield event
                     return
@@ -116,5 +120,8 @@ def _came_too_late(error: MagistralError, question: Question) -> bool:
 def _context_to_retry_with(error: MagistralError, question: Question, tried: int | None) -> int | None:
     """A window that nobody knew, and that the server has now named, is tried once."""
     if tried is None and isinstance(error, ContextLengthError):
-        return context_to_retry_with(error, question)
+        context = context_to_retry_with(error, question)
+        if context is not None:
+            question.bill.close(question.reply)
+        return context
     return None

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from magistral_nb.asked import Asked, Said, read_question
+from magistral_nb.bills import Bill
+from magistral_nb.budgets import Budget
 from magistral_nb.chat_format.pictures import picture_tokens
+from magistral_nb.costs import Price
 from magistral_nb.cut_prompts import notice_of_cut_prompt
 from magistral_nb.dialects import Decoder, KeepThinking, prefill_fields, spell_messages
 from magistral_nb.endpoints import Endpoint
@@ -20,12 +23,15 @@ from magistral_nb.explaining import Circumstances, explain
 from magistral_nb.journal import Note
 from magistral_nb.messages import Image
 from magistral_nb.replies import Reply
+from magistral_nb.running_count import likely_tokens
 from magistral_nb.settings import Settings, Timeouts, shown_address
 from magistral_nb.tokens import CHARACTERS, TokenCounter, estimate_tokens, local_counter
 from magistral_nb.transports import Request
 
 DEFAULT_MAX_TOKENS = 40_960
 """What the model card of Magistral Small recommends."""
+LIKELY_PER_MESSAGE = 2
+"""A message stands between two control tokens, such as [INST] and [/INST]."""
 LEAST_ROOM = 256
 """An answer gets this much room even where our estimate says that the prompt leaves less, in tokens."""
 
@@ -49,6 +55,8 @@ class CallSettings(TypedDict, total=False):
     keep_thinking: KeepThinking
     tokenizer: str | Path | None
     journal: bool
+    price: Price | tuple[float, float] | None
+    budget: Budget | None
 
 
 @dataclass
@@ -57,6 +65,7 @@ class Question:
 
     request: Request
     decoder: Decoder
+    bill: Bill
     reply: Reply
     started: Started
     began: float
@@ -78,20 +87,43 @@ class Question:
             self.reply.add(event)
         return told
 
+    def begin(self, *, again: bool) -> Sequence[Event]:
+        """Say that the question is on its way, once: a question that is asked again had been on its way."""
+        return [] if again else self.take([self.started])
+
+    def hear(self, chunk: Mapping[str, Any]) -> Sequence[Event]:
+        """Read a chunk, count it, and return its events. Afterwards `is_cut` may say that it was the last."""
+        events = self.decoder.feed(chunk)
+        self.bill.hear(chunk, events)
+        return self.take(events)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the budget ends the reply here; one that is whole already stays so."""
+        return self.bill.reached is not None and not self.decoder.ended
+
     def end(self) -> Iterator[Event]:
         """Give out what was held back, and then the end. Raises an error if the reply is not whole."""
-        yield from self.take(self.decoder.flush())
-        yield from self.take(self.decoder.close())
+        if self.is_cut:
+            at = time.perf_counter() - self.began
+            events = self.take(self.decoder.cut("budget", self.bill.usage(at), self.bill.notice(at)))
+        else:
+            yield from self.take(self.decoder.flush())
+            events = self.take(self.decoder.close())
+        self.bill.close(self.reply)
+        yield from events
 
     def interrupt(self) -> None:
         """Keep what was held back, and mark the reply as stopped by its reader."""
         self.take(self.decoder.flush())
         self.reply.interrupt(seconds=time.perf_counter() - self.began)
+        self.bill.close(self.reply)
 
     def fail(self, error: MagistralError) -> Sequence[Event]:
         """Give an error the facts that its raiser did not know; return the events that were held back."""
         events = self.take(self.decoder.flush())
         self.reply.seconds = time.perf_counter() - self.began
+        self.bill.close(self.reply)
         explain(error, self._circumstances())
         error.request_id = error.request_id or self.reply.request_id
         reply = self.reply
@@ -120,6 +152,7 @@ def make_question(
     max_tokens, notices = _fit(settings.max_tokens, context, prompt_tokens)
     if row.label:
         notices.insert(0, ("demonstration", row.label))
+    price = _price(model, settings, row)
     began = time.perf_counter()
     return Question(
         request=Request(
@@ -133,7 +166,16 @@ def make_question(
             expects_thinking=row.system and said.revision is not None,
             no_thinking_hint=row.dialect.no_thinking_hint,
             opening_notices=notices,
-            price=row.price,
+            price=price,
+        ),
+        bill=Bill(
+            row.name,
+            model,
+            count_prompt=lambda: _likely_prompt_tokens(said, settings),
+            count_text=counter.count if settings.tokenizer else likely_tokens,
+            price=price,
+            budget=settings.budget,
+            on_disk=settings.meter,
         ),
         reply=reply,
         started=Started(model, row.name),
@@ -154,15 +196,33 @@ def context_to_retry_with(error: ContextLengthError, question: Question) -> int 
     return int(limit)
 
 
+def _price(model: str, settings: Settings, row: Endpoint) -> Price | None:
+    """Return the user's price, or the row's, which is that of its own model: another one's is not known."""
+    return Price.of(settings.price) or (row.price if row.model in (None, model) else None)
+
+
 def _prompt_tokens(said: Said, counter: TokenCounter) -> int:
     """Estimate all that a prompt will hold: what is said and thought, calls, definitions of functions, and pictures."""
+    texts, pictures = _held(said)
+    return estimate_tokens(texts, counter) + pictures
+
+
+def _likely_prompt_tokens(said: Said, settings: Settings) -> int:
+    """Estimate the same without caution: a budget must not be used up before its time."""
+    texts, pictures = _held(said)
+    count = local_counter(settings.tokenizer).count if settings.tokenizer else likely_tokens
+    return sum(map(count, texts)) + LIKELY_PER_MESSAGE * len(said.messages) + pictures
+
+
+def _held(said: Said) -> tuple[list[str], int]:
+    """Return the texts that a prompt will hold, and the tokens of its pictures."""
     texts = [
         message.text + message.thinking + "".join(call.name + call.arguments for call in message.tool_calls)
         for message in said.messages
     ]
     tools = [json.dumps(tool, ensure_ascii=False, default=str) for tool in said.tools or ()]
     pictures = [part for message in said.messages for part in message.parts if isinstance(part, Image)]
-    return estimate_tokens([*texts, *tools], counter) + sum(picture_tokens(picture.url) for picture in pictures)
+    return [*texts, *tools], sum(picture_tokens(picture.url) for picture in pictures)
 
 
 def _last_words(said: Said) -> str:

@@ -9,7 +9,9 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from magistral_nb.budgets import Budget
 from magistral_nb.choosing import Choice
+from magistral_nb.costs import Price
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.settings import Settings, Sourced, Timeouts, shown_address
 from magistral_nb.settings_format import LIMITS
@@ -31,6 +33,8 @@ DEFAULTS: Final[dict[str, Any]] = {
     "keep_thinking": "none",
     "tokenizer": None,
     "journal": True,
+    "price": None,
+    "budget": None,
 }
 """Our own values; temperature and top_p are those of Magistral Small's model card."""
 
@@ -69,6 +73,7 @@ def resolve(own: Mapping[str, Any], call: Mapping[str, Any], choice: Choice, *, 
     sources["endpoint"] = Sourced(row.name, choice.why)
     sources["base_url"] = Sourced(shown_address(row.base_url) or None, choice.why)
     sources["api_key"] = Sourced(key, getattr(key, "source", "not needed" if key is None else "not set"))
+    sources["meter"] = choice.defaults.get("meter", Sourced(True, "default"))  # only files say this
     if sources["keep_thinking"].value not in ("none", "last", "all"):
         policy = sources["keep_thinking"].value
         raise ConfigurationError(f"keep_thinking is {policy!r}.", hint="It must be 'none', 'last' or 'all'.")
@@ -99,6 +104,9 @@ def _check_kinds(values: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"{name} is {values[name]!r}.", hint="It must be a text, or None.")
     if values["extra_body"] is not None and not isinstance(values["extra_body"], Mapping):
         raise ConfigurationError(f"extra_body is {values['extra_body']!r}.", hint="It must be a dict.")
+    if values["budget"] is not None and not isinstance(values["budget"], Budget):
+        raise ConfigurationError(f"budget is {values['budget']!r}.", hint="It must be a Budget, as Budget(tokens=500).")
+    Price.of(values["price"])
     told = values["timeout"]
     is_seconds = isinstance(told, int | float) and not isinstance(told, bool) and told > 0
     if told is not None and not isinstance(told, Timeouts) and not is_seconds:

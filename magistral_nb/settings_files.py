@@ -89,11 +89,18 @@ def settings_paths(env: Mapping[str, str] | None = None) -> list[Path]:
     named = (os.environ if env is None else env).get(VARIABLE)
     if named:
         return [] if named == os.devnull else [_named(Path(named))]
-    from platformdirs import user_config_path
-
-    folders = [user_config_path(_APP, appauthor=False), Path(sys.prefix, "etc", _APP), _system_folder()]
+    folders = [*_user_folder(), Path(sys.prefix, "etc", _APP), _system_folder()]
     # Without a home, "~" stays as it is: a relative path, and so one in the notebook's folder.
     return list(dict.fromkeys(folder / _FILE for folder in folders if folder.is_absolute()))
+
+
+def _user_folder() -> list[Path]:
+    from platformdirs import user_config_path
+
+    try:
+        return [user_config_path(_APP, appauthor=False)]
+    except RuntimeError:  # a container's user may have no home; older platformdirs return "~" as it is
+        return []
 
 
 def _system_folder() -> Path:

@@ -178,7 +178,7 @@ _DEFAULTS: Final[Mapping[str, _Kind]] = {
     "temperature": _limited("temperature", "a number", _is_number), "top_p": _limited("top_p", "a number", _is_number),
     "max_tokens": _limited("max_tokens", "a whole number", _is_whole), "seed": _WHOLE, "stop": _TEXTS,
     "timeout": _SECONDS, "max_retries": _limited("max_retries", "a whole number", _is_whole),
-    "keep_thinking": _one_of("none", "last", "all"), "journal": _FLAG,
+    "keep_thinking": _one_of("none", "last", "all"), "journal": _FLAG, "meter": _FLAG,
 }  # fmt: skip
 _ENDPOINT: Final[Mapping[str, _Kind]] = {
     "base_url": _ADDRESS, "key_env": _VARIABLE, "model": _TEXT, "revision": _one_of(*REVISIONS), "system": _FLAG,

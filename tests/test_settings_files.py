@@ -369,6 +369,14 @@ def test_nothing_in_the_notebooks_folder_is_ever_read(tmp_path: Path, monkeypatc
         load_settings({"MAGISTRAL_SETTINGS": "settings.toml"})
 
 
+def test_without_a_home_there_are_no_settings_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")  # what newer ones say
+
+    monkeypatch.setattr("platformdirs.user_config_path", no_home)
+    assert load_settings().files == []
+
+
 def test_one_file_can_be_named_instead_of_the_three(write: Write, tmp_path: Path) -> None:
     write("this file is broken", 2)
     other = tmp_path / "other.toml"

@@ -12,7 +12,7 @@ from magistral_nb.costs import Price
 from magistral_nb.dialects.accounts import Accounts
 from magistral_nb.dialects.half_characters import HalfCharacters, whole_characters
 from magistral_nb.dialects.inline_tags import InlineTags
-from magistral_nb.dialects.parts import content_pieces, thinking_text
+from magistral_nb.dialects.parts import THINKING_FIELDS, content_pieces, thinking_text
 from magistral_nb.dialects.tags import Kind, Piece
 from magistral_nb.dialects.tool_pieces import ToolPieces
 from magistral_nb.dialects.trailing_token import TrailingToken
@@ -28,9 +28,6 @@ from magistral_nb.events import (
     Usage,
     Waiting,
 )
-
-THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking", "thinking_blocks", "reasoning_details")
-"""Where servers put thinking beside `content`, the plainest first: the same text often stands in two of them."""
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop": "stop",
@@ -175,6 +172,11 @@ class Decoder:
         notices = [Notice(code, text, at) for code, text in self._last_words(finish)]
         return [*self._counted(at), *notices, Done(finish, self._finish, self._request_id, at)]
 
+    def cut(self, finish: FinishReason, usage: Usage, notice: Notice) -> list[Event]:
+        """End a reply that its asker stops: what was held back, the asker's own count, and why. Nothing may follow."""
+        self._usage = None
+        return [*self.flush(), usage, notice, Done(finish, None, self._request_id, self._now())]
+
     def _opening(self) -> list[Event]:
         told, self._opening_notices = self._opening_notices, []
         return [Notice(code, text, self._now()) for code, text in told]
@@ -237,9 +239,9 @@ class Decoder:
     def _usage_event(self, usage: Mapping[str, Any], at: float) -> Usage:
         details = usage.get("completion_tokens_details")
         reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
-        counted = {name: _count(usage.get(name)) or 0 for name in ("prompt_tokens", "completion_tokens")}
-        cost = self._price.cost(**counted) if self._price else None
-        return Usage(**counted, reasoning_tokens=_count(reasoning), cost=cost, at=at)
+        prompt, completion = (_count(usage.get(name)) or 0 for name in ("prompt_tokens", "completion_tokens"))
+        cost = self._price.cost(prompt_tokens=prompt, completion_tokens=completion) if self._price else None
+        return Usage(prompt, completion, _count(reasoning), cost, at)
 
     def _last_words(self, finish: FinishReason) -> list[tuple[str, str]]:
         """What the reader must know about a reply that has a part missing."""

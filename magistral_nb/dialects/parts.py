@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from magistral_nb.dialects.tags import Kind, Piece
 
+THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking", "thinking_blocks", "reasoning_details")
+"""Where servers put thinking beside `content`, the plainest first: the same text often stands in two of them."""
 _TEXT_KEYS = ("thinking", "text", "summary", "reasoning", "content")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from magistral_nb.choosing import choose_endpoint
+from magistral_nb.cost_report import cost_report
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.journal.recovering import cut_off_replies, forget
 from magistral_nb.rendering.text import plain
@@ -91,6 +92,12 @@ def _recover(magics: Magistral, rest: str) -> Reply | None:
     return found[number - 1].reply if found else None
 
 
+def _cost(magics: Magistral, rest: str) -> None:
+    _tell(cost_report())
+    if magics.budget is not None:
+        _tell(f"{magics.budget!r}".strip("<>"))
+
+
 def _last_error(magics: Magistral, rest: str) -> None:
     error = magics.last_error
     told = "".join(traceback.format_exception(error)) if error else "No error so far.\n"
@@ -119,6 +126,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "recover": Command("the reply that a kernel's end cut off; also `recover 2`, `recover forget`", _recover),
     "reset": Command("forget what was said", _reset),
+    "cost": Command("tokens and USD of this session, today and this month, and what has no price", _cost),
     "last-error": Command("the whole story of the last error", _last_error),
     "-h": Command("this help", _help),
 }

@@ -10,9 +10,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import magic_arguments
 from IPython.display import display
-from traitlets import Enum, Float, Int, Unicode
+from traitlets import Enum, Float, Instance, Int, Unicode
 
 from magistral_nb.asked import Asked
+from magistral_nb.budgets import Budget
 from magistral_nb.chat_format import Prompt
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError
@@ -48,6 +49,7 @@ class Magistral(Magics):
     shell: Any
     seed = Int(None, allow_none=True, help="for replies that can be repeated").tag(config=True)
     keep_thinking = Enum(("none", "last", "all"), None, allow_none=True, help="none if not set").tag(config=True)
+    budget = Instance(Budget, allow_none=True, help="a Budget for all cells; none if not set").tag(config=True)
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell, parent=shell)

@@ -152,7 +152,7 @@ def _next_word(line: str, start: int) -> tuple[str, int]:
 
 def settings_of(options: Namespace) -> CallSettings:
     """Return the options that are settings of a call, by the names of `Client`; None means not given."""
-    names = ("model", "system", "instructions", "temperature", "top_p", "max_tokens", "seed", "keep_thinking")
+    names = ("model", "system", "instructions", "temperature", "top_p", "max_tokens", "seed", "keep_thinking", "budget")
     settings: CallSettings = {}
     for name in names:
         if (value := getattr(options, name)) is not None:

@@ -78,12 +78,13 @@ def footer(data: Mapping[str, Any]) -> list[str]:
     usage, seconds = _usage(data), data.get("seconds") or 0.0
     written, cost = usage.get("completion_tokens"), usage.get("cost")
     facts = [str(data.get("model") or ""), str(data.get("endpoint") or "")]
+    about = "about " if usage.get("estimated") else ""
     if usage:
-        facts.append(f"{usage.get('prompt_tokens') or 0:,} + {written or 0:,} tokens")
+        facts.append(f"{about}{usage.get('prompt_tokens') or 0:,} + {written or 0:,} tokens")
     if written and round(seconds, 1) > 0:
         facts.append(f"{_speed(written / seconds)} tokens/s")
     if cost is not None:
-        facts.append(_dollars(cost))
+        facts.append(about + dollars(cost))
     if round(seconds, 1) > 0:
         facts.append(duration(seconds))
     return [fact for fact in facts if fact]
@@ -93,8 +94,12 @@ def _speed(tokens_per_second: float) -> str:
     return f"{tokens_per_second:.1f}" if tokens_per_second < 10 else f"{tokens_per_second:,.0f}"
 
 
-def _dollars(cost: float) -> str:
-    """Show two digits that mean something: $0.0012, $0.38, $12.00."""
+def dollars(cost: float) -> str:
+    """Show two digits that mean something.
+
+    >>> dollars(0.001234), dollars(0.38), dollars(12), dollars(0)
+    ('$0.0012', '$0.38', '$12.00', '$0')
+    """
     return f"${cost:,.{max(2, 1 - floor(log10(cost)))}f}" if cost > 0 else "$0"
 
 
