@@ -38,8 +38,8 @@ class Bill:
     _came: RunningCount = field(default_factory=RunningCount)
     _begun: bool = False
     _closed: bool = False
-    _thinking: int = 0
-    _answer: int = 0
+    _thinking: float = 0.0
+    _sorted: int = 0
 
     def open(self) -> None:
         """Ask the budget for leave to send the question.
@@ -66,10 +66,9 @@ class Bill:
         self._begun = self._begun or "choices" in chunk
         if self._claim is None:
             return
-        for event in events:
-            self._hear_kind(event)
         if text := text_of(chunk):
             self._came.hear(text)
+        self._sort(events)
         if isinstance(usage := chunk.get("usage"), dict):
             self._correct(usage)
         if text:
@@ -77,7 +76,7 @@ class Bill:
 
     def usage(self, at: float) -> Usage:
         """Return what the reply has cost so far, by our own count."""
-        prompt, completion, thinking = self._prompt, self._came.total, self._reasoning()
+        prompt, completion, thinking = self._prompt, self._came.total, round(self._thinking)
         return Usage(prompt, completion, thinking, self._usd(prompt, completion), at, estimated=True)
 
     def notice(self, at: float) -> Notice:
@@ -108,7 +107,7 @@ class Bill:
         completion = told.completion_tokens or (self._came.total if self._claim else self.count_text(said))
         thinking = told.reasoning_tokens
         if thinking is None:
-            thinking = round(completion * len(reply.thinking) / len(said)) if said else 0
+            thinking = round(completion * self._thinking / self._came.total) if self._came.total else 0
         ours = told.estimated or not told.prompt_tokens or (completion > 0 and not told.completion_tokens)
         return Usage(prompt, completion, thinking, estimated=ours)
 
@@ -121,14 +120,17 @@ class Bill:
         if self.on_disk:
             write_down(one)
 
-    def _hear_kind(self, event: Event) -> None:
-        match event:
-            case ThinkingDelta(text):
-                self._thinking += len(text)
-            case AnswerDelta(text):
-                self._answer += len(text)
-            case Reclassified():
-                self._thinking, self._answer = self._thinking + self._answer, 0
+    def _sort(self, events: Sequence[Event]) -> None:
+        """Tell thinking from the rest in what was counted since the last events: a reader holds some text back."""
+        thinking = sum(len(event.text) for event in events if isinstance(event, ThinkingDelta))
+        known = thinking + sum(len(event.text) for event in events if isinstance(event, AnswerDelta))
+        if any(isinstance(event, Reclassified) for event in events):
+            self._thinking = float(self._came.total)
+        elif known:
+            self._thinking += max(0, self._came.total - self._sorted) * thinking / known
+        else:
+            return
+        self._sorted = self._came.total
 
     def _correct(self, usage: Mapping[str, Any]) -> None:
         """A server may count in mid-stream: then its numbers are better than ours."""
@@ -139,12 +141,7 @@ class Bill:
             self._came.correct(completion)
 
     def _so_far(self) -> Amounts:
-        return self._amounts(self._prompt, self._came.total, self._reasoning())
-
-    def _reasoning(self) -> int:
-        """Thinking has the part of the tokens that it has of the text: which is which is known a little later."""
-        known = self._thinking + self._answer
-        return round(self._came.total * self._thinking / known) if known else 0
+        return self._amounts(self._prompt, self._came.total, round(self._thinking))
 
     def _amounts(self, prompt: int, completion: int, thinking: int) -> Amounts:
         return Amounts(self._usd(prompt, completion), prompt + completion, thinking)

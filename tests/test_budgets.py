@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from magistral_nb import Budget, BudgetExceededError, Client, ConfigurationError, InternalServerError, Price, Reply
+from magistral_nb.budgets import Amounts
 from magistral_nb.tokens import local_counter
 from tests.asking import COLOURS
 from tests.fake_server import FakeServer
@@ -206,7 +207,9 @@ def test_thinking_has_a_limit_of_its_own(server: FakeServer, colour: str) -> Non
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-@pytest.mark.parametrize("thought", [[{"reasoning": " a"}] * 50, [{"content": "<think>"}, *[{"content": " a"}] * 50]])
+@pytest.mark.parametrize(
+    "thought", [[{"reasoning": " consideration"}] * 50, [{"content": "<think>"}, *[{"content": " consideration"}] * 50]]
+)
 def test_an_answer_is_not_thinking(server: FakeServer, colour: str, thought: list[dict[str, str]]) -> None:
     close = [{"content": "</think>"}] * ("content" in thought[0])
     server.play(events_of(*thought, *close, *[{"content": " b"}] * 500))
@@ -215,6 +218,14 @@ def test_an_answer_is_not_thinking(server: FakeServer, colour: str, thought: lis
     assert reply.complete
     assert reply.answer.count("b") == 500
     assert 45 <= (budget.spent.reasoning_tokens or 0) <= 58
+
+
+def test_the_thinking_of_one_does_not_stop_the_answer_of_another() -> None:
+    budget = Budget(reasoning_tokens=60)
+    one, other = budget.claim(Amounts()), budget.claim(Amounts())
+    assert one.reached_by(Amounts(0, 50, 50)) is None
+    assert other.reached_by(Amounts(0, 10, 10)) == "reasoning_tokens"
+    assert one.reached_by(Amounts(0, 70, 50)) is None
 
 
 @pytest.mark.parametrize("colour", COLOURS)

@@ -1,0 +1,36 @@
+"""A budget on a model in this process: it stops there too, and the engine is free for the next question."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from magistral_nb import Budget, Client
+from tests.asking import COLOURS
+
+pytestmark = pytest.mark.real
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_embedded_model_stops(colour: str) -> None:
+    budget = Budget(tokens=150)
+    endless = {"ignore_eos": True, "grammar": "root ::= [a-z ]+"}
+    client = Client("demo", budget=budget, max_tokens=3_000, extra_body=endless)
+    reply, _ = COLOURS[colour](client, "What is photosynthesis?")
+    assert (reply.finish_reason, reply.complete) == ("budget", False)
+    assert len(reply.thinking + reply.answer) > 50
+    assert 150 <= (budget.spent.tokens or 0) <= 155
+    began = time.monotonic()
+    again, _ = COLOURS[colour](client, "And now?", budget=None, max_tokens=20)
+    assert again.finish_reason == "length"
+    assert time.monotonic() - began < 20  # it does not wait for 3,000 tokens
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_its_own_count_takes_the_place_of_the_estimate(colour: str) -> None:
+    budget = Budget(tokens=5_000)
+    reply, _ = COLOURS[colour](Client("demo", budget=budget, max_tokens=60), "What is photosynthesis?", seed=1)
+    assert reply.usage
+    assert budget.spent.tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
+    assert reply.usage.cost is None
