@@ -104,9 +104,12 @@ def count_pieces(text: str, pieces: list[str]) -> int:
 def check_stopped(reply: Reply) -> None:
     assert (reply.finish_reason, reply.complete) == ("budget", False)
     assert [notice.code for notice in reply.notices][-1] == "budget"
-    assert reply.usage
-    assert reply.usage.estimated
-    assert "about" in reply._repr_mimebundle_()["text/plain"]  # it says that this is an estimate
+    usage = reply.usage
+    assert usage
+    assert usage.estimated
+    footer = f"about {usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens"
+    assert footer in reply._repr_mimebundle_()["text/plain"]
+    assert Reply.from_dict(reply.to_dict()).usage == usage
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -218,6 +221,15 @@ def test_an_answer_is_not_thinking(server: FakeServer, colour: str, thought: lis
     assert reply.complete
     assert reply.answer.count("b") == 500
     assert 45 <= (budget.spent.reasoning_tokens or 0) <= 58
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_thought_that_nobody_opened_is_thinking(server: FakeServer, colour: str) -> None:
+    server.play(events_of(*[{"content": " a"}] * 100, {"content": "</think>"}, *[{"content": " b"}] * 300))
+    budget = Budget(reasoning_tokens=1_000)
+    reply, _ = COLOURS[colour](client_for(server, budget=budget))
+    assert reply.thinking.count("a") == 100
+    assert 95 <= (budget.spent.reasoning_tokens or 0) <= 105
 
 
 def test_the_thinking_of_one_does_not_stop_the_answer_of_another() -> None:
