@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
@@ -24,7 +23,11 @@ class Amounts:
     reasoning_tokens: int | None = 0
 
     def __add__(self, other: Amounts) -> Amounts:
-        return _each(_sum, self, other)
+        return Amounts(
+            _sum(self.usd, other.usd),
+            _sum(self.tokens, other.tokens),
+            _sum(self.reasoning_tokens, other.reasoning_tokens),
+        )
 
 
 class Budget:
@@ -47,7 +50,8 @@ class Budget:
         _check("tokens", tokens)
         _check("reasoning_tokens", reasoning_tokens)
         self.limit = Amounts(usd, tokens, reasoning_tokens)
-        if self.limit == Amounts(None, None, None):
+        self._limits = [(unit, limit) for unit in UNITS if (limit := getattr(self.limit, unit)) is not None]
+        if not self._limits:
             raise ConfigurationError("A Budget without a limit limits nothing.", hint="Say Budget(tokens=10_000).")
         self._lock = threading.Lock()
         self._settled = Amounts()
@@ -62,16 +66,17 @@ class Budget:
     @property
     def left(self) -> Amounts:
         """What is left, never below 0; None where there is no limit."""
-        return _each(_left, self.limit, self.spent)
+        spent = self.spent
+        return Amounts(*(_left(getattr(self.limit, unit), getattr(spent, unit)) for unit in UNITS))
 
     def claim(self, prompt: Amounts) -> Claim:
         """Set aside what a prompt is likely to cost. Raises BudgetExceededError if that is more than is left."""
         with self._lock:
             spent = self._spent()
-            for unit in UNITS:
-                limit, before, more = (getattr(amounts, unit) for amounts in (self.limit, spent, prompt))
-                if limit is not None and before is not None and (before >= limit or before + (more or 0) > limit):
-                    raise _exceeded(unit, before, more or 0, limit)
+            for unit, limit in self._limits:
+                before, more = getattr(spent, unit) or 0, getattr(prompt, unit) or 0
+                if before >= limit or before + more > limit:
+                    raise _exceeded(unit, before, more, limit)
             claim = Claim(self)
             self._open[claim] = prompt
             return claim
@@ -85,10 +90,10 @@ class Budget:
             thought_before = self._open[claim].reasoning_tokens
             self._open[claim] = so_far
             spent = self._spent()
-            for unit in UNITS:
-                limit, now = getattr(self.limit, unit), getattr(spent, unit)
+            for unit, limit in self._limits:
+                now = getattr(spent, unit)
                 is_still = unit == "reasoning_tokens" and so_far.reasoning_tokens == thought_before
-                if limit is not None and now is not None and now >= limit and not is_still:
+                if now is not None and now >= limit and not is_still:
                     return unit
             return None
 
@@ -103,7 +108,7 @@ class Budget:
         return _told(unit, getattr(self.spent, unit), getattr(self.limit, unit))
 
     def __repr__(self) -> str:
-        limits = [self.told(unit) for unit in UNITS if getattr(self.limit, unit) is not None]
+        limits = [self.told(unit) for unit, _ in self._limits]
         return f"<Budget: {', '.join(limits)} spent>"
 
     def __deepcopy__(self, memo: object) -> Self:
@@ -135,10 +140,6 @@ class Claim:
         return self._budget.told(unit)
 
 
-def _each(combine: Callable[[Any, Any], Any], one: Amounts, other: Amounts) -> Amounts:
-    return Amounts(*(combine(getattr(one, unit), getattr(other, unit)) for unit in UNITS))
-
-
 def _check(unit: Unit, limit: object) -> None:
     if limit is None:
         return
@@ -148,11 +149,11 @@ def _check(unit: Unit, limit: object) -> None:
         raise ConfigurationError(f"Budget({unit}=…) is {limit!r}.", hint=f"It must be {wanted} above 0.")
 
 
-def _sum(one: float | None, other: float | None) -> float | None:
+def _sum(one: Any, other: Any) -> Any:
     return None if one is None or other is None else one + other
 
 
-def _left(limit: float | None, spent: float | None) -> float | None:
+def _left(limit: Any, spent: Any) -> Any:
     return None if limit is None else max(0, limit - (spent or 0))
 
 
