@@ -169,9 +169,12 @@ def _local_endpoint(rows: Mapping[str, Endpoint], wanted: str | None) -> tuple[E
     url = best.found.base_url
     row = rows.get(best.found.row_name or "") or plain_endpoint(url)
     # What the row says of its own model does not hold for another one.
-    revision = row.revision if row.model in (best.model, best.model.partition(":")[0]) else None
+    is_its_own = row.model in (best.model, best.model.partition(":")[0])
+    revision = row.revision if is_its_own else None
+    price = row.price if is_its_own or row.model is None else None
     # It has answered without a key, so it gets none: whoever holds the port would read it.
-    return replace(row, base_url=url, model=best.model, revision=revision, key_env=None, key_needed=False), best.why
+    row = replace(row, base_url=url, model=best.model, revision=revision, price=price, key_env=None, key_needed=False)
+    return row, best.why
 
 
 def _look_around(rows: Mapping[str, Endpoint]) -> tuple[list[Found], list[str]]:

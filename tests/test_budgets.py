@@ -166,8 +166,10 @@ def test_a_server_that_counts_in_mid_stream_is_believed(server: FakeServer, colo
     stream = [chunk({"content": "ab"}, usage={"prompt_tokens": 200, "completion_tokens": 3 * n}) for n in range(1, 200)]
     server.play([b"".join(stream), 30.0])
     budget = Budget(tokens=500)
-    reply, _ = COLOURS[colour](client_for(server, budget=budget, system=None))
+    reply, events = COLOURS[colour](client_for(server, budget=budget, system=None))
     assert len(reply.answer) // 2 == 100
+    assert [event.type for event in events][-3:] == ["usage", "notice", "done"]
+    assert [event.type for event in events].count("usage") == 1
     assert budget.spent.tokens == 500
 
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from magistral_nb import ENDPOINTS, Client, ConfigurationError, Endpoint, settings_files
+from magistral_nb import ENDPOINTS, Client, ConfigurationError, Endpoint, Price, settings_files
 from magistral_nb.choosing import choose_endpoint
 from magistral_nb.cli import main
 from magistral_nb.dialects import Dialect
@@ -318,11 +318,12 @@ def test_a_server_is_also_found_at_its_rows_other_address(server: FakeServer, mo
 def test_what_a_row_says_of_its_model_holds_for_no_other(
     model: str, revision: str | None, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = Endpoint("ollama", server.base_url, model="magistral", revision="2506")
+    row = Endpoint("ollama", server.base_url, model="magistral", revision="2506", price=Price(1, 2))
     monkeypatch.setattr(settings_files, "ENDPOINTS", MappingProxyType({row.name: row}))
     lists(server, model, owned_by="library")
     found = choose_endpoint("auto", None).endpoint
     assert (found.model, found.revision) == (model, revision)
+    assert found.price == (Price(1, 2) if revision else None)
 
 
 def test_a_server_that_wants_a_key_is_told_but_not_chosen(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
