@@ -129,8 +129,8 @@ class Reply:
             self.thinking_seconds = at - self._thinking_began
 
     def interrupt(self, *, seconds: float) -> None:
-        """Mark a reply that its reader stopped; a reply that is already whole stays as it is."""
-        if not self.complete:
+        """Mark a reply that its reader stopped; one that is already whole, or ended by its budget, stays as it is."""
+        if not self.complete and self.finish_reason != "budget":
             self.finish_reason, self.seconds = "interrupted", seconds
 
     def to_message(self) -> Message:

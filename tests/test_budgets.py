@@ -112,6 +112,16 @@ def check_stopped(reply: Reply) -> None:
     assert Reply.from_dict(reply.to_dict()).usage == usage
 
 
+@pytest.mark.parametrize("last", ["usage", "notice", "done"])
+def test_a_reader_who_stops_at_the_end_was_not_the_one_who_stopped_it(server: FakeServer, last: str) -> None:
+    plays(server, pieces("code"))
+    with client_for(server, budget=Budget(tokens=500)).stream("q") as stream:
+        for event in stream:
+            if event.type == last:
+                break
+    check_stopped(stream.reply)
+
+
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("size", [2, 7, 40])
 def test_pieces_of_several_tokens_are_estimated(server: FakeServer, colour: str, size: int) -> None:

@@ -14,6 +14,7 @@ from magistral_nb import (
     AnswerDelta,
     AuthenticationError,
     BadRequestError,
+    Budget,
     Client,
     ContextLengthError,
     MagistralError,
@@ -105,10 +106,23 @@ def test_stopping_stops_the_model_behind_the_proxy(proxy: LiteLLMProxy) -> None:
             if isinstance(event, ThinkingDelta | AnswerDelta):
                 break
         assert is_busy(proxy)
+    assert is_free_soon(proxy)
+
+
+def test_a_budget_stops_the_model_behind_the_proxy(proxy: LiteLLMProxy, ask: Any) -> None:
+    endless = {"grammar": "root ::= [a-z ]+"}
+    budget = Budget(tokens=400)
+    reply, _ = ask(client_of(proxy, budget=budget, max_tokens=1500, extra_body=endless), "Count.")
+    assert (reply.finish_reason, reply.complete) == ("budget", False)
+    assert 400 <= (budget.spent.tokens or 0) <= 410
+    assert is_free_soon(proxy)
+
+
+def is_free_soon(proxy: LiteLLMProxy) -> bool:
     deadline = time.monotonic() + 5
     while is_busy(proxy) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not is_busy(proxy)
+    return not is_busy(proxy)
 
 
 def is_busy(proxy: LiteLLMProxy) -> bool:
