@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from magistral_nb import Budget, BudgetExceededError, Client, ConfigurationError, InternalServerError, Price, Reply
-from magistral_nb.budgets import Amounts
+from magistral_nb import Budget, BudgetExceededError, Client, ConfigurationError, InternalServerError, Reply
 from magistral_nb.tokens import local_counter
 from tests.asking import COLOURS
 from tests.fake_server import FakeServer
@@ -171,27 +170,6 @@ def test_the_servers_count_takes_the_place_of_the_estimate(server: FakeServer, c
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_a_server_that_counts_in_mid_stream_is_believed(server: FakeServer, colour: str) -> None:
-    """Every piece is three tokens here, which no text can tell."""
-    stream = [chunk({"content": "ab"}, usage={"prompt_tokens": 200, "completion_tokens": 3 * n}) for n in range(1, 200)]
-    server.play([b"".join(stream), 30.0])
-    budget = Budget(tokens=500)
-    reply, events = COLOURS[colour](client_for(server, budget=budget, system=None))
-    assert len(reply.answer) // 2 == 100
-    assert [event.type for event in events][-3:] == ["usage", "notice", "done"]
-    assert [event.type for event in events].count("usage") == 1
-    assert budget.spent.tokens == 500
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-def test_a_count_for_each_piece_alone_is_no_count_of_all(server: FakeServer, colour: str) -> None:
-    stream = [chunk({"content": " a"}, usage={"prompt_tokens": 20, "completion_tokens": 1}) for _ in range(600)]
-    server.play([b"".join(stream), 30.0])
-    reply, _ = COLOURS[colour](client_for(server, budget=Budget(tokens=500), system=None))
-    assert 480 <= len(reply.answer) // 2 <= 500
-
-
-@pytest.mark.parametrize("colour", COLOURS)
 def test_usd(server: FakeServer, colour: str) -> None:
     plays(server, pieces("Chinese"))
     budget = Budget(usd=0.0005)
@@ -209,47 +187,6 @@ def test_usd_without_a_price_is_refused(server: FakeServer, colour: str) -> None
         COLOURS[colour](client_for(server, budget=Budget(usd=1)))
     assert "price=(prompt, completion)" in caught.value.hint
     assert server.requests == []
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-def test_thinking_has_a_limit_of_its_own(server: FakeServer, colour: str) -> None:
-    plays(server, pieces("code"), field="reasoning")
-    reply, events = COLOURS[colour](client_for(server, budget=Budget(reasoning_tokens=100)))
-    check_stopped(reply)
-    assert reply.answer == ""
-    assert sum(event.type == "thinking.delta" for event in events) == 100
-    assert "100 of 100 tokens of thinking" in reply.notices[-1].text
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-@pytest.mark.parametrize(
-    "thought", [[{"reasoning": " consideration"}] * 50, [{"content": "<think>"}, *[{"content": " consideration"}] * 50]]
-)
-def test_an_answer_is_not_thinking(server: FakeServer, colour: str, thought: list[dict[str, str]]) -> None:
-    close = [{"content": "</think>"}] * ("content" in thought[0])
-    server.play(events_of(*thought, *close, *[{"content": " b"}] * 500))
-    budget = Budget(reasoning_tokens=60)
-    reply, _ = COLOURS[colour](client_for(server, budget=budget))
-    assert reply.complete
-    assert reply.answer.count("b") == 500
-    assert 45 <= (budget.spent.reasoning_tokens or 0) <= 58
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-def test_a_thought_that_nobody_opened_is_thinking(server: FakeServer, colour: str) -> None:
-    server.play(events_of(*[{"content": " a"}] * 100, {"content": "</think>"}, *[{"content": " b"}] * 300))
-    budget = Budget(reasoning_tokens=1_000)
-    reply, _ = COLOURS[colour](client_for(server, budget=budget))
-    assert reply.thinking.count("a") == 100
-    assert 95 <= (budget.spent.reasoning_tokens or 0) <= 105
-
-
-def test_the_thinking_of_one_does_not_stop_the_answer_of_another() -> None:
-    budget = Budget(reasoning_tokens=60)
-    one, other = budget.claim(Amounts()), budget.claim(Amounts())
-    assert one.reached_by(Amounts(0, 50, 50)) is None
-    assert other.reached_by(Amounts(0, 10, 10)) == "reasoning_tokens"
-    assert one.reached_by(Amounts(0, 70, 50)) is None
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -362,27 +299,3 @@ def test_a_budget_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
 def test_only_a_budget_is_one(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"Budget\(tokens=500\)"):
         Client("navigator", api_key="k", budget=wrong).chat("q")
-
-
-def price_of(server: FakeServer, **settings: Any) -> float | None:
-    server.play(with_usage(1_000, 9_000))
-    client = Client(**{"endpoint": "navigator", "base_url": server.base_url, "api_key": "k", **settings})
-    reply = client.chat("q")
-    assert reply.usage
-    return reply.usage.cost
-
-
-def test_the_price_is_the_users_or_else_the_rows(server: FakeServer) -> None:
-    assert price_of(server) == pytest.approx(0.0099)
-    assert price_of(server, price=(1, 2)) == pytest.approx(0.019)
-    assert price_of(server, price=Price(0, 0)) == 0
-
-
-def test_the_price_of_another_model_is_not_known(server: FakeServer) -> None:
-    assert price_of(server, model="llama-3.3-70b-instruct") is None
-
-
-@pytest.mark.parametrize("wrong", [1, "ab", (1,), (1, -2), (1, "2"), (1, float("inf")), (True, 1)])
-def test_a_price_that_cannot_be_meant(server: FakeServer, wrong: Any) -> None:
-    with pytest.raises(ConfigurationError, match="price is"):
-        client_for(server, price=wrong).chat("q")
