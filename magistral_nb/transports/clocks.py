@@ -26,10 +26,12 @@ class Clocks:
     """The clocks of one request. `with clocks:` around every wait; what the reader does between waits costs no time.
 
     received : whether a byte of the answer has come. begun : whether an event has.
+    settable : whether the limits are the user's; if so, errors say how to set them.
     """
 
-    def __init__(self, limits: Timeouts, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: Timeouts, *, settable: bool = True, now: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
+        self._settable = settable
         self.received = False
         self.begun = False
         self._now = now
@@ -78,11 +80,11 @@ class Clocks:
         clock = self.ran_out()
         limit = getattr(self.limits, clock)
         waited = f"{limit:g} s" if limit is not None else "the time it had"
-        how = f"Timeouts({clock}=…) sets how long to wait."
+        how = f"Timeouts({clock}=…) sets how long to wait." if self._settable else ""
         if clock == "between_events":
             return StreamStalledError(
                 f"{name} fell silent in mid-reply: no event came for {waited}.",
-                hint=f"What had arrived is in .partial. {how}",
+                hint=f"What had arrived is in .partial. {how}".strip(),
             )
         what = f"{place} sent no event within {waited}."
         if clock == "total":

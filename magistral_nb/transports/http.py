@@ -12,9 +12,10 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, ExitStack, aclosing, closing
 from typing import TYPE_CHECKING, Any
 
-from magistral_nb.errors import BadRequestError, MagistralError, NotFoundError
+from magistral_nb.errors import BadRequestError, MagistralError, NotAnAPIError, NotFoundError, ProtocolError
 from magistral_nb.settings import Secret
 from magistral_nb.transports import Chunk, Request
+from magistral_nb.transports.bodies import document, document_clocks
 from magistral_nb.transports.draining import adrain, drain
 from magistral_nb.transports.http_clients import HttpClients
 from magistral_nb.transports.http_errors import Wire, name_models, request_id
@@ -91,14 +92,23 @@ class HttpTransport:
 
     def models(self) -> list[str]:
         """Return the model ids that the server offers."""
-        with self._clients.translating(self._wire):
-            return _model_ids(self._clients.sync().get("/models", cast_to=object, options=self._get_options()))
+        import httpx2
+
+        clocks = document_clocks()
+        with self._clients.translating(self._wire, clocks), clocks:
+            get = self._clients.sync().get
+            response = get("/models", cast_to=httpx2.Response, options=self._get_options())
+        return _model_ids(document(response, what="list of models"))
 
     async def amodels(self) -> list[str]:
         """Return the model ids that the server offers."""
-        with self._clients.translating(self._wire):
-            client = self._clients.of_running_loop()
-            return _model_ids(await client.get("/models", cast_to=object, options=self._get_options()))
+        import httpx2
+
+        clocks = document_clocks()
+        with self._clients.translating(self._wire, clocks), clocks:
+            get = self._clients.of_running_loop().get
+            response = await get("/models", cast_to=httpx2.Response, options=self._get_options())
+        return _model_ids(document(response, what="list of models"))
 
     def count_tokens(self, text: str, model: str) -> int:
         """Ask the server's own tokenizer. Raises ConfigurationError if the server has no door to it."""
@@ -106,12 +116,16 @@ class HttpTransport:
 
     def tokenize(self, text: str, model: str, *, controls: bool = False) -> list[Any]:
         """Return the tokens of a text; `controls` says whether words that look like control tokens are some."""
+        import httpx2
+
         url, body = tokenize_url(self._wire.base_url), tokenize_body(text, model, controls=controls)
+        clocks = document_clocks()
         try:
-            with self._clients.translating(self._wire):
+            with self._clients.translating(self._wire, clocks), clocks:
                 post = self._clients.sync().post
-                return tokens_in(post(url, body=body, cast_to=object, options=self._get_options()))
-        except (NotFoundError, BadRequestError, ValueError) as error:
+                response = post(url, body=body, cast_to=httpx2.Response, options=self._get_options())
+            return tokens_in(document(response, what="count of tokens"))
+        except (NotFoundError, BadRequestError, NotAnAPIError, ProtocolError, ValueError) as error:
             raise cannot_count(self._wire.endpoint) from error
 
     def counts_at_once(self, model: str) -> bool:

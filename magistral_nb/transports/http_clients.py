@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.settings import Secret
 from magistral_nb.transports.addresses import is_loopback
+from magistral_nb.transports.bodies import acap, cap
 from magistral_nb.transports.clocks import Clocks
 from magistral_nb.transports.http_errors import Wire
 from magistral_nb.transports.tls import trust
@@ -64,7 +65,7 @@ class HttpClients:
             transport = None
             if self._socket_path:
                 transport = httpx2.HTTPTransport(uds=self._socket_path, verify=options["verify"])
-            client = own or httpx2.Client(transport=transport, **options)
+            client = own or httpx2.Client(transport=transport, event_hooks={"response": [cap]}, **options)
             self._sync = openai.OpenAI(http_client=_clocked(client, own), **self._options())
         return self._sync
 
@@ -80,7 +81,7 @@ class HttpClients:
             transport = None
             if self._socket_path:
                 transport = httpx2.AsyncHTTPTransport(uds=self._socket_path, verify=options["verify"])
-            client = own or httpx2.AsyncClient(transport=transport, **options)
+            client = own or httpx2.AsyncClient(transport=transport, event_hooks={"response": [acap]}, **options)
             self._async[loop] = openai.AsyncOpenAI(http_client=_clocked(client, own), **self._options())
         return self._async[loop]
 

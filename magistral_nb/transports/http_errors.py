@@ -40,6 +40,8 @@ _TOO_LONG = re.compile(
 )
 _NO_SUCH_MODEL = re.compile(r"invalid model name", re.IGNORECASE)  # LiteLLM, with status 400
 _PARTS_OF_KEYS = re.compile(r"((?:Received API Key|Key Hash \(Token\))\s*=\s*)[\w.-]+")  # LiteLLM
+_MOST_OF_AN_ORIGINAL = 2_000
+"""How much of another package's error is shown as the cause of ours, in characters."""
 _NO_MONEY = re.compile(
     r"budget has been exceeded|exceededbudget|budget_exceeded|insufficient_quota|exceeded your current quota"
     r"|insufficient credits|credit balance",
@@ -164,11 +166,14 @@ class Wire:
     def _scrub_original(self, error: Any) -> None:
         """Take the secrets out of an error that will be shown as the cause of ours."""
         while error is not None:
-            error.args = tuple(self._scrub(part) if isinstance(part, str) else part for part in error.args)
+            error.args = tuple(self._brief(part) if isinstance(part, str) else part for part in error.args)
             if hasattr(error, "body"):
-                error.message = self._scrub(error.message)
+                error.message = self._brief(error.message)
                 error.body = json.loads(self._scrub(json.dumps(error.body)))
             error = error.__cause__ or error.__context__
+
+    def _brief(self, text: str) -> str:
+        return self._scrub(text)[:_MOST_OF_AN_ORIGINAL]
 
     def _scrub(self, text: str) -> str:
         for secret in self._secrets:
