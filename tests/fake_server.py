@@ -1,4 +1,4 @@
-"""An OpenAI-shaped server on 127.0.0.1 that sends exactly the bytes a test tells it to, faults included.
+"""An OpenAI-shaped server on this machine that sends exactly the bytes a test tells it to, faults included.
 
     with FakeServer() as server:
         server.play(sse_bytes, slice=7)                              # 200, seven bytes a chunk
@@ -42,7 +42,7 @@ MODELS = "/v1/models"
 class FakeServer:
     """The server. Each path has a queue of scripts, the last of which repeats; without one it answers 404."""
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.tls = tls
         self.requests: list[Request] = []
         self.connections = 0
@@ -51,9 +51,9 @@ class FakeServer:
         self._changed = threading.Condition()
         self._waiting: dict[str, deque[Script]] = defaultdict(deque)
         self._last: dict[str, Script] = {}
-        self._listener = _Listener(self)
+        self._listener = _Listener(self, host)
         self.port: int = self._listener.server_address[1]
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
         self.base_url = self.url + "/v1"
 
     def __enter__(self) -> Self:
@@ -90,6 +90,15 @@ class FakeServer:
     def wait_closed(self, timeout: float = 5.0) -> bool:
         """Wait until the client of the last request has gone away, and return whether it did in time."""
         return self.wait_for(lambda: bool(self.requests) and self.requests[-1].closed_at is not None, timeout)
+
+    def break_off(self) -> None:
+        """Break off every connection that there is just now."""
+        self._listener.hang_up()
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections there are just now."""
+        return len(self._listener.open)
 
     def note(self, request: Request, **facts: Any) -> None:
         """Write down what became of a request, and wake whoever waits for it."""
@@ -138,10 +147,11 @@ class _Listener(socketserver.ThreadingTCPServer):
 
     request_queue_size = 256
 
-    def __init__(self, owner: FakeServer) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
+    def __init__(self, owner: FakeServer, host: str) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, 0), _Connection)
         self.owner = owner
-        self._open: set[socket.socket] = set()
+        self.open: set[socket.socket] = set()
         self._lock = threading.Lock()
 
     @contextmanager
@@ -153,7 +163,7 @@ class _Listener(socketserver.ThreadingTCPServer):
         with self._lock:
             if self.owner.stopping:
                 raise ClientGoneError
-            self._open.add(connection)
+            self.open.add(connection)
             self.owner.connections += 1
         try:
             if isinstance(connection, ssl.SSLSocket):
@@ -162,13 +172,13 @@ class _Listener(socketserver.ThreadingTCPServer):
                 yield wire
         finally:
             with self._lock:
-                self._open.discard(connection)
+                self.open.discard(connection)
             connection.close()
 
     def hang_up(self) -> None:
         """Break off every open connection."""
         with self._lock:
-            for connection in self._open:
+            for connection in self.open:
                 with suppress(OSError):
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 

@@ -50,12 +50,29 @@ def test_half_an_event_at_the_end_is_no_event_and_no_error() -> None:
     assert read(b"data: %s\n\ndata: %s" % (JSON_A, JSON_B[:20])) == ([A], None)
 
 
+def test_an_event_of_several_lines_that_is_cut_between_two_is_no_event_and_no_error() -> None:
+    assert read(b'data: %s\n\ndata: {\ndata:  "choices": [\n' % JSON_A) == ([A], None)
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_an_event_is_given_out_at_once_whatever_ends_its_lines(end: bytes, size: int) -> None:
+    """A server may be silent from there on, or hold the connection open after [DONE]."""
+    reader, chunks = EventReader(), []
+    body = b"data: " + JSON_A + end + b"data: [DONE]" + end
+    for start in range(0, len(body), size):
+        chunks += reader.feed(body[start : start + size])
+    assert chunks == [A, DONE]
+    assert reader.done
+
+
 ERRORS = {
     "object": b'data: {"error": {"message": "boom", "code": 500}}\n\n',
     "string": b'data: {"error": "boom"}\n\n',
     "vllm": b'data: {"object": "error", "message": "boom", "code": 400}\n\n',
     "event": b'event: error\ndata: {"message": "boom"}\n\n',
     "event with text": b'event: error\ndata: "boom"\n\n',
+    "event with bare text": b"event: error\ndata: boom, it died\n\n",
     "not escaped": b'data: {"error": "he said "boom""}\n\n',
     "detail": b'data: {"error": {"detail": "boom"}}\n\n',
     "whole body": b'{"error": {"message": "boom"}}',

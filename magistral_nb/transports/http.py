@@ -174,6 +174,8 @@ class HttpTransport:
         }
 
     def _try(self, tries: Tries) -> Generator[Chunk, None, None]:
+        import httpx2
+
         reader, clocks = EventReader(), tries.clocks
         with self._clients.translating(self._wire, clocks) as progress, ExitStack() as stack:
             client = self._clients.sync()
@@ -185,8 +187,12 @@ class HttpTransport:
             progress.streaming = True
             body = response.http_response.iter_bytes()
             while not (reader.done or reader.failure):
-                with clocks:
-                    data = next(body, None)
+                try:
+                    with clocks:
+                        data = next(body, None)
+                except httpx2.HTTPError:
+                    yield from reader.close()  # the last event may lack nothing but the blank line after it
+                    raise
                 chunks = reader.close() if data is None else reader.feed(data)
                 if chunks:
                     clocks.event()
@@ -199,6 +205,8 @@ class HttpTransport:
             raise reader.failure
 
     async def _atry(self, tries: Tries) -> AsyncGenerator[Chunk, None]:
+        import httpx2
+
         reader, clocks = EventReader(), tries.clocks
         async with AsyncExitStack() as stack:
             progress = stack.enter_context(self._clients.translating(self._wire, clocks))
@@ -211,8 +219,13 @@ class HttpTransport:
             progress.streaming = True
             body = response.http_response.aiter_bytes()
             while not (reader.done or reader.failure):
-                with clocks:
-                    data = await anext(body, None)
+                try:
+                    with clocks:
+                        data = await anext(body, None)
+                except httpx2.HTTPError:
+                    for chunk in reader.close():
+                        yield chunk
+                    raise
                 chunks = reader.close() if data is None else reader.feed(data)
                 if chunks:
                     clocks.event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class HttpClients:
         self._http_client = http_client
         self._verify = verify
         self._socket_path = socket_path
+        self._lock = threading.Lock()
         self._sync: openai.OpenAI | None = None
         self._async: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = WeakKeyDictionary()
 
@@ -59,15 +61,16 @@ class HttpClients:
         import httpx2
         import openai
 
-        if self._sync is None:
-            own: httpx2.Client | None = self._own(httpx2.Client)
-            options = self._http_options()
-            transport = None
-            if self._socket_path:
-                transport = httpx2.HTTPTransport(uds=self._socket_path, verify=options["verify"])
-            client = own or httpx2.Client(transport=transport, event_hooks={"response": [cap]}, **options)
-            self._sync = openai.OpenAI(http_client=_clocked(client, own), **self._options())
-        return self._sync
+        with self._lock:  # threads may share us, and nobody would ever close a second one
+            if self._sync is None:
+                own: httpx2.Client | None = self._own(httpx2.Client)
+                options = self._http_options()
+                transport = None
+                if self._socket_path:
+                    transport = httpx2.HTTPTransport(uds=self._socket_path, verify=options["verify"])
+                client = own or httpx2.Client(transport=transport, event_hooks={"response": [cap]}, **options)
+                self._sync = openai.OpenAI(http_client=_clocked(client, own), **self._options())
+            return self._sync
 
     def of_running_loop(self) -> openai.AsyncOpenAI:
         """Return the client for the running event loop: connections belong to the loop they were made on."""

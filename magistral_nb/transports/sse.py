@@ -34,6 +34,7 @@ class EventReader:
         self._most_reply_bytes = most_reply_bytes
         self._read_bytes = 0
         self._rest = b""
+        self._after_return = False
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._event = b""
@@ -55,7 +56,7 @@ class EventReader:
         elif self._is_one_event(data):
             self._dispatch(data[6:-2], chunks)
         else:
-            self._read_lines(self._rest + data, chunks)
+            self._read_lines(data, chunks)
         return chunks
 
     def close(self) -> list[Chunk]:
@@ -67,7 +68,8 @@ class EventReader:
             self._read_whole_body(b"".join(self._whole_body), chunks)
         else:
             line, self._rest = self._rest, b""
-            self._read_line(line.rstrip(b"\r"), chunks)
+            if line:
+                self._read_line(line, chunks)
             self._end_event(chunks, at_end=True)
         return chunks
 
@@ -88,6 +90,7 @@ class EventReader:
         """Most servers write one event at a time: then there is nothing to put together."""
         return (
             not self._rest
+            and not self._after_return
             and not self._data
             and not self._event
             and data.startswith(b"data: {")
@@ -97,16 +100,20 @@ class EventReader:
         )
 
     def _read_lines(self, data: bytes, chunks: list[Chunk]) -> None:
-        if b"\r" in data:
-            cut = data.endswith(b"\r")  # the other half of a CRLF may follow
-            data = data.removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\r" * cut
-        *lines, self._rest = data.split(b"\n")
+        *lines, self._rest = (self._rest + self._with_line_feeds(data)).split(b"\n")
         for line in lines:
             self._read_line(line, chunks)
             if self.done or self.failure:
                 return
         if len(self._rest) > self._most_event_bytes:
             self._fail_too_large("event", self._most_event_bytes)
+
+    def _with_line_feeds(self, data: bytes) -> bytes:
+        """Spell every end of a line as a line feed. A carriage return ends one at once: a line feed may never come."""
+        if self._after_return and data.startswith(b"\n"):
+            data = data[1:]
+        self._after_return = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
     def _read_line(self, line: bytes, chunks: list[Chunk]) -> None:
         if not line:
@@ -157,7 +164,7 @@ class EventReader:
         self.failure = failure
 
     def _repair(self, data: bytes, chunks: list[Chunk]) -> Any:
-        """Read an event with bytes that are no UTF-8, or an error that was not escaped as JSON."""
+        """Read an event with bytes that are no UTF-8, or an error that is no JSON or was not escaped as such."""
         text = data.decode("utf-8", "replace")
         try:
             value = json.loads(text, strict=False)
@@ -165,7 +172,8 @@ class EventReader:
             self._fail_nested()
             return None
         except ValueError:
-            return {"error": text[:500]} if text.lstrip().startswith('{"error"') else None
+            is_error = self._event == b"error" or text.lstrip().startswith('{"error"')
+            return {"error": text[:500]} if is_error else None
         if "�" in text and not self._warned:
             self._warned = True
             chunks.append(_BAD_UTF8)
