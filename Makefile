@@ -41,9 +41,10 @@ test-transformers: $(TORCH_VENV)/.test ## the tests of Client("transformers"), w
 	@$(TORCH_VENV)/bin/python -m magistral_nb demo --install
 	@$(TORCH_VENV)/bin/python -m pytest -m transformers tests/transformers
 
-bench: $(VENV)/.bench ## what the package costs beside a bare HTTP client and OpenAI's, as tables
+bench: $(VENV)/.bench ## what the package costs, and what its users see when things go wrong, beside others, as tables
 	$(BIN)/python -m benchmarks.bench_import
 	$(BIN)/python -m benchmarks.bench_stream
+	$(BIN)/python -m benchmarks.bench_faults
 
 release-check: $(VENV)/.dev ## build what would be released, and try it in an empty environment
 	$(BIN)/python scripts/release_check.py

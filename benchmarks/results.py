@@ -27,14 +27,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def publish(part: str, text: str) -> None:
-    """Print a part's tables, and put them into the page between its two marks."""
+def publish(part: str, text: str, *, page: Path = PAGE) -> None:
+    """Print a part's tables, and put them into a page between its two marks."""
     print(f"{text}\n")
     begin, end = f"<!-- {part}: written by make bench -->", f"<!-- end of {part} -->"
-    page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(begin)
+    before, _, rest = page.read_text("utf-8").partition(begin)
     _, _, after = rest.partition(end)
-    PAGE.write_text(f"{before}{begin}\n{measured_on()}\n\n{text}\n{end}{after}", "utf-8")
+    page.write_text(f"{before}{begin}\n{measured_on()}\n\n{text}\n{end}{after}", "utf-8")
 
 
 def measured_on() -> str:

@@ -122,7 +122,10 @@ class Wire:
             raise ClientGoneError from None
         received = http.client.parse_headers(self._reader)
         headers = {name.lower(): value for name, value in received.items()}
-        body = self._reader.read(int(headers.get("content-length", "0")))
+        size = int(headers.get("content-length", "0"))
+        body = self._reader.read(size)
+        if len(body) < size:  # it was stopped while it asked
+            raise ClientGoneError
         return Request(method, urlsplit(target).path, headers, body, time.monotonic())
 
     def respond(self, request: Request, script: Script) -> bool:
