@@ -88,10 +88,13 @@ class Soak:
             signal.signal(signal.SIGALRM, before)
 
     def _interrupted(self, client: Client, plan: Plan) -> None:
-        with contextlib.suppress(KeyboardInterrupt):
+        outcome = Outcome(plan, "sync", time.monotonic())
+        self.outcomes.append(outcome)
+        with contextlib.suppress(KeyboardInterrupt):  # it may also come a moment before the reading begins
             signal.setitimer(signal.ITIMER_REAL, Random(plan.number).uniform(0.003, 0.06))
-            self._ask(client, plan)
+            read(client, plan, outcome)
         signal.setitimer(signal.ITIMER_REAL, 0)
+        outcome.seconds = outcome.seconds or time.monotonic() - outcome.began
 
     # ---- All at once
 
