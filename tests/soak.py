@@ -187,7 +187,7 @@ class Soak:
                 break
             time.sleep(0.02)
         self._report("threads", [thread.name for thread in new])
-        self._report("open files", process.num_fds() - files)
+        self._report("open files", max(0, process.num_fds() - files))
         self._report("connections", self._server.open_connections)
 
     def _report(self, what: str, left: Sequence[str] | int) -> None:

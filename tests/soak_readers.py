@@ -93,7 +93,7 @@ def read(client: Client, plan: Plan, outcome: Outcome) -> None:
                     _stop(plan.stop, stream.close)
                     break
     except (MagistralError, StoppedError, KeyboardInterrupt) as error:
-        outcome.error = error
+        outcome.error = _without_frames(error)
     finally:
         outcome.seconds = time.monotonic() - outcome.began
 
@@ -123,9 +123,18 @@ async def aread(client: Client, plan: Plan, outcome: Outcome) -> None:
                         _stop(plan.stop, lambda: None)
                         break
     except (MagistralError, StoppedError, asyncio.CancelledError) as error:
-        outcome.error = error
+        outcome.error = _without_frames(error)
     finally:
         outcome.seconds = time.monotonic() - outcome.began
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """Forget where an error came from: a traceback that is kept keeps all that its frames hold, sockets included."""
+    inner: BaseException | None = error
+    while inner is not None:
+        inner.__traceback__ = None
+        inner = inner.__cause__ or inner.__context__
+    return error
 
 
 def _stop(how: str, close: Callable[[], None]) -> None:
