@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from magistral_nb.endpoints import Endpoint, plain_endpoint
 from magistral_nb.errors import ConfigurationError, MissingKeyError, UnknownEndpointError
-from magistral_nb.settings import Secret, Sourced
+from magistral_nb.keys.ring import can_keep, key_in_ring, why_silent
+from magistral_nb.keys.variables import PLAIN_KEY, key_in, register_keys
+from magistral_nb.settings import Address, Secret, Sourced, environment, secret_of
 from magistral_nb.settings_files import SiteSettings, load_settings
 from magistral_nb.transports.addresses import is_loopback
 
@@ -49,8 +50,9 @@ def choose_endpoint(
     Raises UnknownEndpointError for a name that is in no table, and ConfigurationError if nothing or too much points
     to an endpoint, or if a settings file is not right. The embedded model is never chosen silently.
     """
-    env = os.environ if env is None else env
+    env, base_url = environment(env), base_url and Address(base_url)
     site = load_settings(env)
+    register_keys(env, site.endpoints.values())
     env_model = env.get("MAGISTRAL_MODEL")
     if endpoint is not None:
         return _given(endpoint, base_url, site, model)
@@ -58,7 +60,8 @@ def choose_endpoint(
         return Choice(plain_endpoint(base_url), "your base_url", env_model, site.defaults_for(base_url))
     if name := env.get("MAGISTRAL_ENDPOINT"):
         return _named(name, "$MAGISTRAL_ENDPOINT", site, model, env_model)
-    if url := env.get("MAGISTRAL_BASE_URL"):
+    if env.get("MAGISTRAL_BASE_URL"):
+        url = Address(env["MAGISTRAL_BASE_URL"])
         return Choice(plain_endpoint(url), "$MAGISTRAL_BASE_URL", env_model, site.defaults_for(url))
     if told := site.defaults.get("endpoint"):
         return _named(told.value, told.source, site, model, env_model)
@@ -76,8 +79,9 @@ def choose_to_look(
 
     Where that would look around for servers, or would find nothing that points to an endpoint, it is `NOWHERE`.
     """
-    env = os.environ if env is None else env
+    env, base_url = environment(env), base_url and Address(base_url)
     site = load_settings(env)
+    register_keys(env, site.endpoints.values())
     told = site.defaults.get("endpoint")
     pointed = endpoint or base_url or env.get("MAGISTRAL_ENDPOINT") or env.get("MAGISTRAL_BASE_URL")
     pointed = pointed or (told.value if told else None)
@@ -92,22 +96,20 @@ def find_local(env: Mapping[str, str] | None = None) -> list[Found]:
 
 
 def find_key(row: Endpoint, api_key: str | Secret | None, *, env: Mapping[str, str] | None = None) -> Secret | None:
-    """Return the key for an endpoint, or None if there is none and it may do without.
+    """Return the key for an endpoint: the argument's, the environment's, the keyring's, or that of a settings file.
 
-    Raises MissingKeyError if a provider's own key variable is not set.
+    None if there is none and the endpoint may do without. Raises MissingKeyError if it may not.
     """
-    env = os.environ if env is None else env
-    if api_key is not None:
-        return (api_key if isinstance(api_key, Secret) else Secret(api_key)).usable()
-    if row.key_env is None:
+    env, api_key = environment(env), secret_of(api_key)
+    found = api_key or (key_in(env, row.key_env) if row.key_env else None) or key_in_ring(row) or row.api_key
+    if found:
+        return found.usable()
+    if row.key_env is None or not row.key_needed or is_loopback(row.base_url):
         return None
-    if value := env.get(row.key_env):
-        return Secret(value, source=f"${row.key_env}").usable()
-    if not row.key_needed or is_loopback(row.base_url):
-        return None
+    login = f"keep it in the keyring with `%magistral login {row.name}`, " if can_keep(row) else ""
     raise MissingKeyError(
-        f"{row.name} needs an API key, and ${row.key_env} is not set.",
-        hint=f"Set {row.key_env} in the environment, or give api_key=…. {row.hint}".strip(),
+        f"{row.name} needs an API key, and ${row.key_env} is not set. {why_silent(row)}".rstrip(),
+        hint=f"Set {row.key_env} in the environment, {login}or give api_key=…. {row.hint}".strip(),
         endpoint=row.name,
     )
 
@@ -125,7 +127,7 @@ def _given(endpoint: str | Endpoint, base_url: str | None, site: SiteSettings, m
     if base_url is None:
         return choice
     # A custom address takes no other provider's key.
-    row = replace(choice.endpoint, base_url=base_url, key_env="MAGISTRAL_API_KEY", key_needed=False)
+    row = replace(choice.endpoint, base_url=base_url, key_env=PLAIN_KEY, key_needed=False, api_key=None)
     return replace(choice, endpoint=row, why=f"{choice.why}, at your base_url")
 
 
@@ -173,8 +175,8 @@ def _local_endpoint(rows: Mapping[str, Endpoint], wanted: str | None) -> tuple[E
     revision = row.revision if is_its_own else None
     price = row.price if is_its_own or row.model is None else None
     # It has answered without a key, so it gets none: whoever holds the port would read it.
-    row = replace(row, base_url=url, model=best.model, revision=revision, price=price, key_env=None, key_needed=False)
-    return row, best.why
+    row = replace(row, base_url=url, model=best.model, revision=revision, price=price)
+    return replace(row, key_env=None, key_needed=False, api_key=None), best.why
 
 
 def _look_around(rows: Mapping[str, Endpoint]) -> tuple[list[Found], list[str]]:

@@ -1,4 +1,4 @@
-"""The shell's door: `python -m magistral_nb demo | ask | status | endpoints | recover | cost`."""
+"""The shell's door: `python -m magistral_nb demo | ask | status | endpoints | recover | cost | login | logout`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from magistral_nb._version import __version__
+from magistral_nb.choosing import choose_endpoint
 from magistral_nb.client import Client
 from magistral_nb.cost_report import cost_report
+from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError, MagistralError
 from magistral_nb.events import AnswerDelta, Event, Reclassified, ThinkingDelta
 from magistral_nb.journal.recovering import cut_off_replies
+from magistral_nb.keys.logging_in import log_in, log_out, type_unseen
+from magistral_nb.keys.variables import required_key
 from magistral_nb.loading_text import LoadingText
 from magistral_nb.question import CallSettings
 from magistral_nb.rendering.text import plain
 from magistral_nb.reports import endpoints_report, recovery_report, status_report
+from magistral_nb.scrubbing import scrub
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except MagistralError as error:
-        print(plain(f"{type(error).__name__}: {error}"), file=sys.stderr)
+        print(scrub(plain(f"{type(error).__name__}: {error}")), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped by you.", file=sys.stderr)
@@ -53,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("-e", "--endpoint", help="where to ask")
     ask.add_argument("-m", "--model", help="the model's id there")
     ask.add_argument("--base-url", help="the address of any OpenAI-compatible server")
+    ask.add_argument("--key-env", help="the environment variable that holds the key for that server")
+    ask.add_argument("--allow-insecure", action="store_true", help="let a key go over http to another machine")
     ask.add_argument("-i", "--instructions", help="added to the system prompt")
     ask.add_argument("-t", "--temperature", type=float)
     ask.add_argument("--max-tokens", type=int)
@@ -69,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     endpoints.set_defaults(run=_endpoints)
     cost = commands.add_parser("cost", help="tokens and USD of today and this month, and what has no price")
     cost.set_defaults(run=_cost)
+    login = commands.add_parser("login", help="ask for an endpoint's key, unseen, and keep it in the keyring")
+    login.set_defaults(run=lambda options: _tell(log_in(_row(options), _ask_for_key)))
+    logout = commands.add_parser("logout", help="take an endpoint's key out of the keyring")
+    logout.set_defaults(run=lambda options: _tell(log_out(_row(options))))
+    for command in (login, logout):
+        command.add_argument("endpoint", help="its name, such as navigator")
     return parser
 
 
@@ -88,7 +102,13 @@ def _ask(options: argparse.Namespace) -> int:
     for name in ("instructions", "temperature", "max_tokens", "seed"):
         if getattr(options, name) is not None:
             settings[name] = getattr(options, name)
-    client = Client(options.endpoint, base_url=options.base_url, model=options.model)
+    client = Client(
+        options.endpoint,
+        base_url=options.base_url,
+        model=options.model,
+        api_key=required_key(options.key_env) if options.key_env else None,
+        allow_insecure=options.allow_insecure,
+    )
     loading = LoadingText()
     answer = _Answer(hide_thinking=options.hide_thinking)
     try:
@@ -100,6 +120,23 @@ def _ask(options: argparse.Namespace) -> int:
         answer.end()
     for notice in stream.reply.notices:
         print(plain(f"Note: {notice.text}"), file=sys.stderr)
+    return 0
+
+
+def _row(options: argparse.Namespace) -> Endpoint:
+    return choose_endpoint(options.endpoint, None).endpoint
+
+
+def _ask_for_key(prompt: str) -> str:
+    """Take the first line of a file or a program, as in `login NAME < key.txt`; else ask a person at the terminal."""
+    with suppress(OSError):
+        if not sys.stdin.isatty() and (line := sys.stdin.readline()):
+            return line
+    return type_unseen(prompt)
+
+
+def _tell(text: str) -> int:
+    print(plain(text))
     return 0
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, Unpack, cast
 
 from magistral_nb.asked import Asked
 from magistral_nb.budgets import Budget
@@ -27,12 +27,12 @@ from magistral_nb.previewing import preview
 from magistral_nb.question import CallSettings, Question, make_question
 from magistral_nb.replies import Reply
 from magistral_nb.resolving import DEFAULTS, LEFT_OUT, given, resolve
-from magistral_nb.settings import Secret, Settings, Timeouts, shown_address
+from magistral_nb.settings import Address, Secret, Settings, Timeouts, Unseen, secret_of, shown_address
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
 from magistral_nb.tokens import TokenCount, TokenCounter, local_counter
 from magistral_nb.transports import Transport
 
-_OTHER_KEYWORDS = ("base_url", "api_key", "default_headers", "http_client", "verify")
+_OTHER_KEYWORDS = ("base_url", "api_key", "default_headers", "http_client", "verify", "allow_insecure")
 
 
 class Client:
@@ -55,6 +55,7 @@ class Client:
     price : USD by the million tokens, `(prompt, completion)`, where nothing else says it. budget : a `Budget`.
     engine : for models in this process, as in `EngineOptions`: `n_ctx`, `kv`, `gpu_layers`, `threads`, `check_memory`…
     http_client : an `httpx2` client of your own. verify : False, or a file with your CA's certificates.
+    allow_insecure : whether a key may go over http to another machine, where others on the way can read it.
 
     What is left out comes from the settings files, if they say it (see `docs/settings.md`). The constructor does no
     I/O and needs no key: endpoint, files and key are looked for at the first live request, or when `settings` is read.
@@ -84,6 +85,7 @@ class Client:
         default_headers: Mapping[str, str] | None = None,
         http_client: object | None = None,
         verify: bool | str | None = None,
+        allow_insecure: bool = False,
         keep_thinking: KeepThinking = LEFT_OUT["keep_thinking"],
         tokenizer: str | Path | None = None,
         journal: bool = LEFT_OUT["journal"],
@@ -91,11 +93,14 @@ class Client:
         budget: Budget | None = None,
         **engine: Unpack[EngineOptions],
     ) -> None:
+        # Whatever fails below, a traceback that prints local variables shows no key.
+        api_key, base_url = secret_of(api_key), base_url and Address(base_url)
+        default_headers = Unseen(dict(default_headers or {}))
         self._endpoint = endpoint
         self._base_url = base_url
-        self._api_key = Secret(api_key) if isinstance(api_key, str) else api_key
-        self._options = checked_options(engine, other_keywords=[*DEFAULTS, *_OTHER_KEYWORDS])
-        self._access = Access(None, dict(default_headers or {}), http_client, verify, self._options)
+        self._api_key = api_key
+        self._options = checked_options(cast(dict[str, Any], engine), other_keywords=[*DEFAULTS, *_OTHER_KEYWORDS])
+        self._access = Access(None, default_headers, http_client, verify, allow_insecure, self._options)
         self._own = given({
             "model": model, "revision": revision, "system": system, "instructions": instructions,
             "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
@@ -246,11 +251,16 @@ class Client:
         return self._choice_made
 
     async def _choose_off_loop(self) -> None:
-        """Make the choice without holding up the event loop: it reads files, and "auto" asks around."""
-        if self._choice_made is None:
+        """Choose without holding up the event loop: it reads files, "auto" asks around, and a keyring takes time."""
+        if self._choice_made is None or self._transport_made is None:
             import asyncio
 
-            await asyncio.to_thread(self._choice)
+            await asyncio.to_thread(self._look_ahead)
+
+    def _look_ahead(self) -> None:
+        row = self._choice().endpoint
+        with suppress(ConfigurationError):  # it is raised when the key is needed: a wrong question needs none
+            find_key(row, self._api_key)
 
     def _transport(self) -> Transport:
         with self._lock:

@@ -25,6 +25,7 @@ class Access:
     headers: Mapping[str, str] = field(repr=False)
     http_client: object | None
     verify: bool | str | None
+    allow_insecure: bool = False
     options: EngineOptions = field(default_factory=EngineOptions)
 
 
@@ -67,6 +68,7 @@ def _http(row: Endpoint, access: Access) -> Transport:
         verify=access.verify,
         endpoint=row.name,
         hint=row.hint,
+        allow_insecure=access.allow_insecure or row.allow_insecure,
     )
 
 

@@ -47,17 +47,19 @@ _MOST = 2**31 - 1
 _BOOLEANS = ("check_memory", "load_in_4bit")
 
 
-def checked_options(options: Mapping[str, Any], *, other_keywords: Collection[str] = ()) -> EngineOptions:
+def checked_options(options: dict[str, Any], *, other_keywords: Collection[str] = ()) -> EngineOptions:
     """Return engine options as they were given, if they can be meant.
 
     Raises TypeError for a keyword that does not exist, with the nearest of all keywords of `Client`, and
     ConfigurationError for a value that cannot be meant.
     """
-    for name, value in options.items():
+    for name in options:
         if name not in USED_BY:
+            options.clear()  # it may be `apikey`, and tracebacks can print what stands in the variables of a function
             close = difflib.get_close_matches(name, [*other_keywords, *USED_BY], n=1)
             guess = f". Did you mean {close[0]!r}?" if close else ""
             raise TypeError(f"Client.__init__() got an unexpected keyword argument {name!r}{guess}")
+    for name, value in options.items():
         if wanted := _what_it_must_be(name, value):
             raise ConfigurationError(f"{name} is {value!r}.", hint=f"It must be {wanted}.")
     return cast(EngineOptions, dict(options))

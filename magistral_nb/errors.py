@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from magistral_nb.scrubbing import scrub
+
 if TYPE_CHECKING:
     from magistral_nb.replies import Reply
 
@@ -52,16 +54,16 @@ class MagistralError(Exception):
         partial: Reply | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        super().__init__(scrub(message))
+        self.message = scrub(message)
+        self.hint = scrub(hint)
         self.endpoint = endpoint
         self.model = model
         self.partial = partial
         self.request_id = request_id
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return scrub(f"{self.message} {self.hint}".strip())
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.__dict__.copy()))

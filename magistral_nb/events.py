@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
+from magistral_nb.scrubbing import scrub_data
+
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "interrupted", "budget", "unknown"]
 """Why a reply ended, in OpenAI's words where it has one."""
 
@@ -22,9 +24,9 @@ class _Wire:
     type: ClassVar[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the event as plain JSON data, `type` first."""
+        """Return the event as plain JSON data, `type` first, without the secrets that are known by now."""
         return {"type": self.type} | {
-            field.name: getattr(self, field.name)
+            field.name: scrub_data(getattr(self, field.name))
             for field in fields(self)  # type: ignore[arg-type]  # every subclass is a dataclass
         }
 

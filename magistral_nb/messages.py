@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.events import ToolCall
 from magistral_nb.images import picture_url
+from magistral_nb.scrubbing import scrub
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
@@ -44,7 +45,7 @@ class Image:
 Part = Text | Thought | Image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Message:
     """One turn of a conversation. Make it with `system`, `user`, `assistant` or `tool`."""
 
@@ -53,6 +54,10 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     name: str | None = None
+
+    def __repr__(self) -> str:
+        told = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+        return scrub(f"Message({', '.join(told)})")
 
     @property
     def text(self) -> str:

@@ -11,6 +11,7 @@ from magistral_nb.chat_format import Prompt
 from magistral_nb.dialects import spell_messages
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import TemplateError
+from magistral_nb.keys.looks import holds_key
 from magistral_nb.messages import Message
 from magistral_nb.settings import Settings
 from magistral_nb.tokens import TokenCounter
@@ -34,7 +35,8 @@ def preview(asked: Asked, settings: Settings, row: Endpoint, counter: TokenCount
         continue_final=said.messages[-1].role == "assistant",
         added=said.added,
     )
-    notices = [*prompt.notices, *_notices(said, sent, row)]
+    keys = ["The prompt holds a key, or what looks like one. It would be sent as it is."] if _holds_key(said) else []
+    notices = [*prompt.notices, *keys, *_notices(said, sent, row)]
     prompt = replace(prompt, context=row.context, dropped=said.dropped, why=_why(said, row), notices=tuple(notices))
     return _with_overflow(prompt.counted(counter))
 
@@ -53,6 +55,10 @@ def _why(said: Said, row: Endpoint) -> str:
     by_server = f" {row.name} writes the prompt itself; this is what the right template makes of the messages."
     why = f"Why this format: {reason}. Why this system prompt: {said.why_system}."
     return why + by_server if row.base_url else why
+
+
+def _holds_key(said: Said) -> bool:
+    return holds_key(message.text + message.thinking for message in said.messages)
 
 
 def _notices(said: Said, sent: Sequence[Mapping[str, Any]], row: Endpoint) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -18,12 +18,14 @@ from magistral_nb.cut_prompts import notice_of_cut_prompt
 from magistral_nb.dialects import Decoder, KeepThinking, prefill_fields, spell_messages
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError, ContextLengthError, MagistralError
-from magistral_nb.events import Event, Started, Usage
+from magistral_nb.events import Event, Notice, Started, Usage
 from magistral_nb.explaining import Circumstances, explain
 from magistral_nb.journal import Note
+from magistral_nb.keys.looks import KEY_IN_PROMPT, mark_told, notice_of_key
 from magistral_nb.messages import Image
 from magistral_nb.replies import Reply
 from magistral_nb.running_count import likely_tokens
+from magistral_nb.scrubbed_events import ScrubbedEvents
 from magistral_nb.settings import Settings, Timeouts, shown_address
 from magistral_nb.tokens import CHARACTERS, TokenCounter, estimate_tokens, local_counter
 from magistral_nb.transports import Request
@@ -74,17 +76,22 @@ class Question:
     known_context: int | None
     address_from: str
     note: Note | None
+    scrubbed: ScrubbedEvents = field(default_factory=ScrubbedEvents)
 
     def take(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Fold events into the reply, and pass them on, with what the usage tells about the prompt."""
+        """Fold events into the reply without secrets, and pass them on, with what the usage tells of the prompt."""
+        if not events:
+            return events
         told: list[Event] = []
-        for event in events:
+        for event in self.scrubbed.take(events):
             told.append(event)
             if isinstance(event, Usage):
                 notice = notice_of_cut_prompt(event, self.prompt_tokens, at=event.at)
                 told += [notice] if notice else []
         for event in told:
             self.reply.add(event)
+            if isinstance(event, Notice) and event.code == KEY_IN_PROMPT:
+                mark_told()
         return told
 
     def begin(self, *, again: bool) -> Sequence[Event]:
@@ -108,20 +115,20 @@ class Question:
             at = time.perf_counter() - self.began
             events = self.take(self.decoder.cut("budget", self.bill.usage(at), self.bill.notice(at)))
         else:
-            yield from self.take(self.decoder.flush())
+            yield from self._flush()
             events = self.take(self.decoder.close())
         self.bill.close(self.reply)
         yield from events
 
     def interrupt(self) -> None:
         """Keep what was held back, and mark the reply as stopped by its reader."""
-        self.take(self.decoder.flush())
+        self._flush()
         self.reply.interrupt(seconds=time.perf_counter() - self.began)
         self.bill.close(self.reply)
 
     def fail(self, error: MagistralError) -> Sequence[Event]:
         """Give an error the facts that its raiser did not know; return the events that were held back."""
-        events = self.take(self.decoder.flush())
+        events = self._flush()
         self.reply.seconds = time.perf_counter() - self.began
         self.bill.close(self.reply)
         explain(error, self._circumstances())
@@ -130,6 +137,14 @@ class Question:
         if error.partial is None and (reply.thinking or reply.answer or reply.tool_calls or reply.usage):
             error.partial = reply
         return events
+
+    def _flush(self) -> Sequence[Event]:
+        """Give out what decoder and scrubber held back; an event that is no text has let go of it already."""
+        told = self.take(self.decoder.flush())
+        held = self.scrubbed.end(time.perf_counter() - self.began)
+        for event in held:
+            self.reply.add(event)
+        return [*told, *held]
 
     def _circumstances(self) -> Circumstances:
         started = self.started
@@ -150,6 +165,8 @@ def make_question(
     prompt_tokens = _prompt_tokens(said, counter)
     context = known_context or row.context
     max_tokens, notices = _fit(settings.max_tokens, context, prompt_tokens)
+    if notice := notice_of_key(_texts(said)):
+        notices.insert(0, notice)
     if row.label:
         notices.insert(0, ("demonstration", row.label))
     price = _price(model, settings, row)
@@ -203,26 +220,27 @@ def _price(model: str, settings: Settings, row: Endpoint) -> Price | None:
 
 def _prompt_tokens(said: Said, counter: TokenCounter) -> int:
     """Estimate all that a prompt will hold: what is said and thought, calls, definitions of functions, and pictures."""
-    texts, pictures = _held(said)
-    return estimate_tokens(texts, counter) + pictures
+    return estimate_tokens(_texts(said), counter) + _picture_tokens(said)
 
 
 def _likely_prompt_tokens(said: Said, settings: Settings) -> int:
     """Estimate the same without caution: a budget must not be used up before its time."""
-    texts, pictures = _held(said)
     count = local_counter(settings.tokenizer).count if settings.tokenizer else likely_tokens
-    return sum(map(count, texts)) + LIKELY_PER_MESSAGE * len(said.messages) + pictures
+    return sum(map(count, _texts(said))) + LIKELY_PER_MESSAGE * len(said.messages) + _picture_tokens(said)
 
 
-def _held(said: Said) -> tuple[list[str], int]:
-    """Return the texts that a prompt will hold, and the tokens of its pictures."""
+def _picture_tokens(said: Said) -> int:
+    pictures = [part for message in said.messages for part in message.parts if isinstance(part, Image)]
+    return sum(picture_tokens(picture.url) for picture in pictures)
+
+
+def _texts(said: Said) -> list[str]:
+    """Return the texts that a prompt will hold."""
     texts = [
         message.text + message.thinking + "".join(call.name + call.arguments for call in message.tool_calls)
         for message in said.messages
     ]
-    tools = [json.dumps(tool, ensure_ascii=False, default=str) for tool in said.tools or ()]
-    pictures = [part for message in said.messages for part in message.parts if isinstance(part, Image)]
-    return [*texts, *tools], sum(picture_tokens(picture.url) for picture in pictures)
+    return [*texts, *(json.dumps(tool, ensure_ascii=False, default=str) for tool in said.tools or ())]
 
 
 def _last_words(said: Said) -> str:

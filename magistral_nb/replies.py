@@ -21,6 +21,7 @@ from magistral_nb.events import (
     Waiting,
 )
 from magistral_nb.messages import Message, assistant
+from magistral_nb.scrubbing import scrub, scrub_data
 
 
 class _GrowingText:
@@ -85,7 +86,7 @@ class Reply:
         return isinstance(other, Reply) and self.to_dict() == other.to_dict()
 
     def __repr__(self) -> str:
-        said = f"thinking={_short(self.thinking)}, answer={_short(self.answer)}"
+        said = f"thinking={_short(scrub(self.thinking))}, answer={_short(scrub(self.answer))}"
         return f"Reply({said}, finish_reason={self.finish_reason!r})"
 
     def add(self, event: Event) -> None:  # noqa: C901  one branch for each kind of event is the point
@@ -103,7 +104,8 @@ class Reply:
                     self._answer_began = at
                     self._observe_thinking_until(at)
             case Reclassified(at):
-                self._thinking, self._answer = _GrowingText(self.thinking + self.answer), _GrowingText()
+                # Two halves of a secret may meet here.
+                self._thinking, self._answer = _GrowingText(scrub(self.thinking + self.answer)), _GrowingText()
                 self._thinking_began, self._answer_began = self._answer_began, None
                 self._observe_thinking_until(at)
             case Started(model, endpoint, recorded):
@@ -138,13 +140,13 @@ class Reply:
         return assistant(self.answer, thinking=self.thinking, tool_calls=self.tool_calls)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the reply as plain JSON data; `from_dict` reads it back."""
+        """Return the reply as plain JSON data; `from_dict` reads it back. No secret that is known by now is in it."""
         return {
             "v": 1,
-            "thinking": self.thinking,
-            "answer": self.answer,
+            "thinking": scrub(self.thinking),
+            "answer": scrub(self.answer),
             "tool_calls": [call.to_dict() for call in self.tool_calls],
-            "parsed": self.parsed,
+            "parsed": scrub_data(self.parsed),
             "finish_reason": self.finish_reason,
             "complete": self.complete,
             "usage": self.usage and self.usage.to_dict(),
@@ -152,7 +154,7 @@ class Reply:
             "thinking_seconds": self.thinking_seconds,
             "model": self.model,
             "endpoint": self.endpoint,
-            "request_id": self.request_id,
+            "request_id": self.request_id and scrub(self.request_id),
             "recorded": self.recorded,
             "notices": [notice.to_dict() for notice in self.notices],
         }
@@ -172,11 +174,16 @@ class Reply:
                 setattr(reply, name, data[name])
         return reply
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what `to_dict` tells: a file is no place for a secret."""
+        return (type(self).from_dict, (self.to_dict(),))
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
 
         data = self.to_dict()
-        return {REPLY_MIME: data, "text/html": reply_html(data), "text/plain": reply_text(data)}
+        # Drawing may put together what stood apart in Markdown.
+        return {REPLY_MIME: data, "text/html": scrub(reply_html(data)), "text/plain": scrub(reply_text(data))}
 
 
 _PLAIN_FIELDS = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import re
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +13,8 @@ from magistral_nb.errors import ConfigurationError
 from magistral_nb.journal.files import DAYS, journal_folder
 from magistral_nb.journal.keeping import problem
 from magistral_nb.journal.recovering import CutOff, cut_off_replies
-from magistral_nb.settings import Settings
+from magistral_nb.scrubbing import scrub
+from magistral_nb.settings import Settings, environment
 from magistral_nb.settings_files import load_settings
 
 SAFE_JUPYTERLAB = (4, 6, 2)
@@ -31,7 +31,7 @@ def status_report(settings: Settings) -> str:
             value, source = {"max_tokens": "40,960 or what fits", "api_key": source}.get(name, "none"), "default"
         shown = repr(value) if name in ("system", "instructions") and value not in ("default", "none") else value
         rows.append(f"  {name:<12}  {shown}  ({source})")
-    return "\n".join([f"magistral_nb {__version__}", *rows, _journal(settings), *_advice()])
+    return scrub("\n".join([f"magistral_nb {__version__}", *rows, _journal(settings), *_advice()]))
 
 
 def recovery_report(found: Sequence[CutOff], *, chosen: int) -> str:
@@ -39,7 +39,9 @@ def recovery_report(found: Sequence[CutOff], *, chosen: int) -> str:
     if not found:
         return f"Nothing to recover: no reply was cut off in the last {DAYS} days."
     lines = [f"{'→' if n == chosen else ' '} {n}  {_cut_off(one)}" for n, one in enumerate(found, start=1)]
-    return "\n".join([*lines, "`%magistral recover N` shows another one; `%magistral recover forget` removes them."])
+    return scrub(
+        "\n".join([*lines, "`%magistral recover N` shows another one; `%magistral recover forget` removes them."])
+    )
 
 
 def _cut_off(one: CutOff) -> str:
@@ -79,7 +81,7 @@ def endpoints_report(
 
     `look_around` asks this machine's usual addresses, which takes less than a second.
     """
-    env = os.environ if env is None else env
+    env = environment(env)
     site = load_settings(env)
     choice: Choice | None = None
     try:
@@ -92,7 +94,7 @@ def endpoints_report(
     lines = [_row(row, name, env, answering.pop(row.name, "")) for row in site.endpoints.values()]
     lines += [f"  {'':<18} {what}" for what in answering.values()]
     lines += [f"Settings file: {path}" for path in site.files]
-    return "\n".join([*lines, told])
+    return scrub("\n".join([*lines, told]))
 
 
 def _answering(env: Mapping[str, str], rows: Mapping[str, Endpoint]) -> dict[str, str]:
@@ -114,7 +116,9 @@ def _row(row: Endpoint, chosen: str | None, env: Mapping[str, str], answering: s
 
 def _key(row: Endpoint, env: Mapping[str, str]) -> str:
     if not row.key_env:
-        return "no key needed"
+        return f"the key is in {row.api_key.source}" if row.api_key else "no key needed"
     if env.get(row.key_env):
         return f"${row.key_env} is set"
+    if row.api_key:
+        return f"the key is in {row.api_key.source}"
     return f"${row.key_env} is not set" + ("" if row.key_needed else ", and may not be needed")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,23 +15,50 @@ REDACTED: Final = "<redacted>"
 """What stands in the place of a secret."""
 SHORTEST: Final = 8
 """Shorter keys are taken for placeholders, such as "x" or "EMPTY": they are no secrets, and would garble the text."""
+_MOST_OF_A_SECRET: Final = 5
+"""A text may end with so many characters of a secret: "sk-pr" tells nothing yet."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Known:
+    """All secrets, in every spelling, the longest first, and their first characters, one, two, … of them."""
+
+    spellings: tuple[str, ...]
+    pattern: re.Pattern[str]
+    beginnings: frozenset[str]
+
+    @classmethod
+    def of(cls, spellings: set[str]) -> _Known:
+        longest_first = sorted(spellings, key=len, reverse=True)
+        beginnings = {spelling[:length] for spelling in spellings for length in range(1, SHORTEST + 1)}
+        return cls(tuple(longest_first), re.compile("|".join(map(re.escape, longest_first))), frozenset(beginnings))
+
+    def beginning_in(self, text: str, start: int) -> int:
+        """Return where the end of a text could be the beginning of a secret; its length if nowhere."""
+        end = len(text)
+        for at in range(max(start, end - len(self.spellings[0]) + 1), end):
+            if text[at : at + SHORTEST] in self.beginnings and self._begins(text[at:]):
+                return at
+        return end
+
+    def _begins(self, tail: str) -> bool:
+        return any(len(spelling) > len(tail) and spelling.startswith(tail) for spelling in self.spellings)
+
 
 _lock = threading.Lock()
-_spellings: set[str] = set()
-_pattern: re.Pattern[str] | None = None
+_known: _Known | None = None
 
 
 def register(secret: str) -> None:
-    """Remember a secret for as long as the process lives, also as an address and as JSON would write it."""
-    global _pattern
+    """Remember a secret for as long as the process lives, also as an address, a page and JSON would write it."""
+    global _known
     if len(secret) < SHORTEST:
         return
-    spelled = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
+    spelled = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], html.escape(secret)}
     with _lock:
-        if not spelled <= _spellings:
-            _spellings.update(spelled)
-            longest_first = sorted(_spellings, key=len, reverse=True)
-            _pattern = re.compile("|".join(map(re.escape, longest_first)))
+        before = set(_known.spellings) if _known else set()
+        if not spelled <= before:
+            _known = _Known.of(before | spelled)
 
 
 def scrub(text: str) -> str:
@@ -39,7 +68,7 @@ def scrub(text: str) -> str:
     >>> scrub("Bearer sk-12345678")
     'Bearer <redacted>'
     """
-    return _pattern.sub(REDACTED, text) if _pattern else text
+    return _known.pattern.sub(REDACTED, text) if _known else text
 
 
 def scrub_data(value: Any) -> Any:
@@ -52,3 +81,48 @@ def scrub_data(value: Any) -> Any:
         case list() | tuple():
             return [scrub_data(part) for part in value]
     return value
+
+
+def holds_secret(text: str) -> bool:
+    """Say whether a registered secret stands in a text."""
+    return bool(_known and _known.pattern.search(text))
+
+
+class StreamedText:
+    """A text that comes in pieces, scrubbed as it comes: a secret may be cut anywhere.
+
+    What could be the beginning of a secret is held back until the next piece, or the end, tells.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """Return what can be shown now; may be empty."""
+        known = _known
+        if known is None:
+            return piece
+        text = self._held + piece if self._held else piece
+        if len(text) < SHORTEST:  # too short for a whole secret
+            held_from = known.beginning_in(text, 0)
+            self._held = text[held_from:]
+            return text[:held_from]
+        shown, at = [], 0
+        while True:
+            held_from = known.beginning_in(text, at)
+            found = known.pattern.search(text, at)
+            if found is None or found.start() >= held_from:  # else a longer secret might still come of it
+                break
+            shown += [text[at : found.start()], REDACTED]
+            at = found.end()
+        self._held = text[held_from:]
+        rest = text[at:held_from]
+        return "".join([*shown, rest]) if shown else rest
+
+    def end(self) -> str:
+        """Return what was held back; the beginning of a secret is as little shown as the whole."""
+        held, self._held = self._held, ""
+        shown = scrub(held)
+        return REDACTED if shown == held and len(held) > _MOST_OF_A_SECRET else shown

@@ -126,7 +126,7 @@ def _read(path: Path) -> SettingsFile | None:
         facts = path.stat()
     except OSError:  # there is none, or its folder is closed to us
         return None
-    return _read_version(path, (facts.st_mtime_ns, facts.st_size, facts.st_ino))
+    return _read_version(path, (facts.st_mtime_ns, facts.st_size, facts.st_ino, facts.st_mode, facts.st_uid))
 
 
 @lru_cache(maxsize=16)
@@ -190,9 +190,16 @@ class _Table:
             raise self._files[0].error(
                 ("endpoints", self._name), what, f"{guess}A new endpoint needs at least its address."
             )
-        if known is None or not known.key_needed or url is None or "key_env" in self._told:
+        if known is None or not known.key_needed or url is None or _server(url) == _server(known.base_url):
             return
-        if _server(url) != _server(known.base_url):  # a provider's key goes nowhere else by itself
+        key, moved = (
+            next((file for file in self._files if field in file.endpoints[self._name]), None)
+            for field in ("api_key", "base_url")
+        )
+        if key and key is not moved:
+            what = f"this api_key is {self._name}'s, and another file takes {self._name} to another server"
+            raise self._error("api_key", what, "If it may go there, write that base_url into this file too.")
+        if "key_env" not in self._told:  # a provider's key goes nowhere else by itself
             what = f"this base_url takes {self._name} to another server, and nothing says whose key goes there"
             hint = f'Add key_env = "{known.key_env}" if that server may have this key; otherwise name another variable.'
             raise self._error("base_url", what, hint)
@@ -221,7 +228,10 @@ class _Table:
         return file.error(("endpoints", self._name, field), what, hint)
 
 
-_PLAIN_FIELDS = ("base_url", "key_env", "model", "revision", "system", "context", "hint", "label", "description")
+_PLAIN_FIELDS = (
+    "base_url", "key_env", "model", "revision", "system", "context", "hint", "label", "description", "api_key",
+    "allow_insecure",
+)  # fmt: skip
 
 
 def _server(url: str) -> tuple[str, str | None, int | None]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
-import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from magistral_nb.errors import ConfigurationError
+from magistral_nb.settings import Secret
+from magistral_nb.settings_text import read_text
 from magistral_nb.templating import REVISIONS
-
-MOST_BYTES: Final = 1024 * 1024
-"""No settings file is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +35,33 @@ class SettingsFile:
 
 def read_settings_file(path: Path) -> SettingsFile:
     """Return a settings file that has been checked. Raises ConfigurationError, which names file, line and key."""
-    text = _text_of(path)
+    text, exposed = read_text(path, hint=_FORM)
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}.", hint=_FORM) from None
     except RecursionError:
         raise ConfigurationError(f"{path} is nested too deeply to be read.", hint=_FORM) from None
-    if problem := _problem_in(tables):
+    if problem := _problem_in(tables) or _exposed_key(path, tables, exposed):
         raise _error(path, text, *problem)
-    return SettingsFile(path, text, tables.get("defaults", {}), tables.get("endpoints", {}))
+    endpoints = {name: _with_secret(path, content) for name, content in tables.get("endpoints", {}).items()}
+    return SettingsFile(path, text, tables.get("defaults", {}), endpoints)
+
+
+def _with_secret(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "api_key" not in content:
+        return content
+    return {**content, "api_key": Secret(content["api_key"], source=str(path))}
+
+
+def _exposed_key(path: Path, tables: Mapping[str, Any], exposed: str) -> _Problem | None:
+    """Return what is wrong with a file that holds a key and can be read by others."""
+    for name, content in tables.get("endpoints", {}).items() if exposed else ():
+        if "api_key" in content:
+            way = f"chmod 600 {path} closes it" if os.name == "posix" else "Move the key to the file of your own"
+            hint = f"{way}. If others could read it until now, get a new key. Or write key_env, and set that variable."
+            return ("endpoints", name, "api_key"), f"this file holds a key, and {exposed}", hint
+    return None
 
 
 def line_of(text: str, keys: tuple[str, ...]) -> int | None:
@@ -129,6 +145,10 @@ def _is_variable(value: Any) -> bool:
     return len(value) < 20 or not (re.search("[a-z]", value) and re.search("[0-9]", value))
 
 
+def _is_key(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isascii() and value.isprintable()
+
+
 def _are_headers(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
@@ -166,9 +186,8 @@ _FLAG = _Kind("true or false", lambda value: isinstance(value, bool))
 _ADDRESS = _Kind(
     "an address that begins with http:// or https:// and holds no user, no password and no query", _is_address
 )
-_VARIABLE = _Kind(
-    "the name of an environment variable, such as CAMPUS_API_KEY. A key itself never stands in this file", _is_variable
-)
+_VARIABLE = _Kind("the name of an environment variable, such as CAMPUS_API_KEY. A key itself is api_key", _is_variable)
+_KEY = _Kind("a key in quotes, with no line break and no accent", _is_key)
 _HEADERS = _Kind(
     "a table of texts. Keys and cookies do not belong there: key_env names the key's variable", _are_headers
 )
@@ -185,33 +204,15 @@ _ENDPOINT: Final[Mapping[str, _Kind]] = {
     "dialect": _TEXT, "context": _COUNT, "price_prompt": _PRICE, "price_completion": _PRICE, "headers": _HEADERS,
     "hint": _TEXT, "label": _TEXT, "description": _TEXT, "timeout_connect": _SECONDS,
     "timeout_first_event": _SECONDS, "timeout_between_events": _SECONDS, "timeout_total": _SECONDS,
+    "api_key": _KEY, "allow_insecure": _FLAG,
 }  # fmt: skip
 _A_KEY_ITSELF = {"api_key", "api-key", "apikey", "key", "token", "secret", "password"}
 _NO_KEY_HERE = (
-    'Take it out, and write key_env = "NAME" in the endpoint\'s table: NAME is the environment variable that holds the '
-    "key. If others can read this file, the key is no secret any more: get a new one."
+    'Write it as api_key in the table [endpoints.NAME] of a file that only you can read, or write key_env = "NAME" '
+    "there: NAME is then the environment variable that holds it. If others can read this file, get a new key."
 )
 _ADDRESS_GOES_ELSEWHERE = 'A server gets a table of its own, [endpoints.NAME], and [defaults] says endpoint = "NAME".'
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-
-
-def _text_of(path: Path) -> str:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ConfigurationError(f"{path} is no file.", hint=_FORM)
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.", hint=_FORM) from None
-    if len(data) > MOST_BYTES:
-        raise ConfigurationError(f"{path} is larger than {MOST_BYTES // 1024} KiB.", hint=_FORM)
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(
-            f"{path}, line {line}: this is not UTF-8.", hint="Save the file as UTF-8 in your editor."
-        ) from None
 
 
 def _problem_in(tables: Mapping[str, Any]) -> _Problem | None:
@@ -259,7 +260,7 @@ def _in_table(table: tuple[str, ...], content: Mapping[str, Any], kinds: Mapping
 
 def _key_itself(keys: tuple[str, ...]) -> _Problem | None:
     named = keys[-1].lower() in _A_KEY_ITSELF
-    return (keys, f"{keys[-1]!r} would put a key into the file itself", _NO_KEY_HERE) if named else None
+    return (keys, f"{keys[-1]!r} is no place for a key", _NO_KEY_HERE) if named else None
 
 
 def _guess(name: str, known: Mapping[str, Any] | tuple[str, ...], listed: str) -> str:

@@ -38,6 +38,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
             monkeypatch.delenv(name)
     for name, folder in _HOMES.items():
         monkeypatch.setenv(name, str(home / folder))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")  # nobody's own is ever asked
 
 
 _numbers = itertools.count()

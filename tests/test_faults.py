@@ -306,7 +306,7 @@ def test_f02_no_such_host(colour: str, monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    _, failure = ask(colour, client_at("http://llm.campus.invalid/v1"))
+    _, failure = ask(colour, client_at("https://llm.campus.invalid/v1"))
     assert isinstance(failure, APIConnectionError)
     assert "no host named llm.campus.invalid is known here" in failure.message
     assert "VPN" in failure.hint

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from magistral_nb import Secret, scrubbing
-from magistral_nb.scrubbing import scrub, scrub_data
+from magistral_nb.scrubbing import REDACTED, StreamedText, register, scrub, scrub_data
 
 
 @pytest.fixture(autouse=True)
 def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrubbing, "_spellings", set())
-    monkeypatch.setattr(scrubbing, "_pattern", None)
+    monkeypatch.setattr(scrubbing, "_known", None)
 
 
 def test_a_secret_registers_itself() -> None:
@@ -39,3 +40,52 @@ def test_the_longer_of_two_secrets_goes_first() -> None:
 def test_placeholders_are_no_secrets() -> None:
     Secret("EMPTY")
     assert scrub("EMPTY") == "EMPTY"
+
+
+def in_pieces(text: str, size: int) -> str:
+    streamed = StreamedText()
+    pieces = [streamed.feed(text[start : start + size]) for start in range(0, len(text), size)]
+    return "".join([*pieces, streamed.end()])
+
+
+TEXTS = [
+    "the key is sk-12345678.",
+    "sk-12345678",
+    "sk-sk-12345678sk-12345678 sk-1234567 sks",
+    "longer: sk-12345678-and-more, and the first part of it: sk-12345678-and-mor!",
+    "8zzzzzzzz after sk-12345678zzzzzzzz",
+    "no key at all, sk-less",
+]
+
+
+@pytest.mark.parametrize("size", range(1, 14))
+def test_a_text_in_pieces_is_scrubbed_like_the_whole(size: int) -> None:
+    for key in ("sk-12345678", "sk-12345678-and-more", "8zzzzzzzz"):
+        register(key)
+    for text in TEXTS:
+        assert in_pieces(text, size) == scrub(text)
+
+
+@given(st.lists(st.text("ab", min_size=8, max_size=12), min_size=1, max_size=3), st.text("ab", max_size=60), st.data())
+def test_no_secret_is_in_a_scrubbed_text_wherever_it_is_cut(secrets: list[str], text: str, data: st.DataObject) -> None:
+    scrubbing._known = None
+    for secret in secrets:
+        register(secret)
+    text += data.draw(st.sampled_from(secrets)) + data.draw(st.text("ab", max_size=20))
+    shown = in_pieces(text, data.draw(st.integers(1, 9)))
+    assert not any(secret in shown for secret in secrets)
+    assert shown == scrub(text) or shown.endswith(REDACTED)
+
+
+def test_the_beginning_of_a_secret_at_the_end_is_not_shown_either() -> None:
+    register("sk-12345678-and-more")
+    for length in range(1, 20):
+        streamed = StreamedText()
+        shown = streamed.feed("it is " + "sk-12345678-and-more"[:length]) + streamed.end()
+        assert shown == "it is " + ("sk-12345678-and-more"[:length] if length < 6 else REDACTED)
+
+
+def test_what_is_no_secret_is_held_back_for_one_piece_only() -> None:
+    register("sk-12345678")
+    streamed = StreamedText()
+    assert [streamed.feed(piece) for piece in ("yes", " and sk", "-ip")] == ["ye", "s and ", "sk-ip"]

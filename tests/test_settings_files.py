@@ -16,8 +16,10 @@ import pytest
 from magistral_nb import ENDPOINTS, Client, ConfigurationError, Endpoint, MissingKeyError, settings_files
 from magistral_nb.choosing import choose_endpoint
 from magistral_nb.costs import Price
+from magistral_nb.reports import endpoints_report, status_report
 from magistral_nb.settings_files import load_settings, settings_paths
-from magistral_nb.settings_format import MOST_BYTES, SettingsFile, line_of, read_settings_file
+from magistral_nb.settings_format import SettingsFile, line_of, read_settings_file
+from magistral_nb.settings_text import MOST_BYTES
 from tests.fake_server import FakeServer
 from tests.test_client import GOOD
 from tests.test_magics import notebook, run
@@ -267,7 +269,12 @@ BAD = {
     "a choice": ('[defaults]\nkeep_thinking = "some"\n', 2, '"last"'),
     "an address in defaults": ('[defaults]\nbase_url = "http://x/v1"\n', 2, "[endpoints.NAME]"),
     "a key": (f'[defaults]\napi_key = "{SECRET}"\n', 2, "key_env"),
-    "a key in an endpoint": (CAMPUS + f'key = "{SECRET}"\n', 3, "key_env"),
+    "a key in an endpoint": (CAMPUS + f'key = "{SECRET}"\n', 3, "api_key"),
+    "a key that others can read": (CAMPUS + f'api_key = "{SECRET}"\n', 3, "chmod 600"),
+    "a key on two lines": (CAMPUS + f'api_key = """{SECRET}\n"""\n', 3, "no line break"),
+    "no key": (CAMPUS + 'api_key = " "\n', 3, "a key in quotes"),
+    "a number for a key": (CAMPUS + "api_key = 5\n", 3, "a key in quotes"),
+    "no flag": (CAMPUS + "allow_insecure = 1\n", 3, "true or false"),
     "a key at the top": (f'api_key = "{SECRET}"\n', 1, "key_env"),
     "a key for a variable": (CAMPUS + f'key_env = "{SECRET}"\n', 3, "environment variable"),
     "a long key for a variable": (CAMPUS + f'key_env = "{"a1b2c3d4" * 8}"\n', 3, "environment variable"),
@@ -304,12 +311,89 @@ def test_a_bad_file_is_named_with_its_line_and_the_way_out(write: Write, case: s
 
 def test_a_key_in_a_bad_file_is_in_no_frame_of_the_error(write: Write) -> None:
     """`%xmode Verbose` prints the local variables of every frame."""
-    for case in ("a key", "a key in an endpoint", "a password", "a key in a header"):
+    for case in (
+        "a key",
+        "a key in an endpoint",
+        "a key that others can read",
+        "a key on two lines",
+        "a password",
+        "a key in a header",
+    ):
         write(BAD[case][0])
         frames = [frame for frame, _ in traceback.walk_tb(refusal().__traceback__)]
         seen = [repr(value) for frame in frames[1:] for value in frame.f_locals.values()]
         assert len(frames) > 1
         assert SECRET not in "".join(seen), case
+
+
+KEYED = '[endpoints.campus]\nbase_url = "{}"\nmodel = "m"\napi_key = "{}"\n'
+
+
+def write_closed(write: Write, text: str, which: int = 0) -> Path:
+    path = write("", which)
+    path.chmod(0o600)
+    return write(text, which)
+
+
+def test_a_key_in_a_file_that_nobody_else_can_read_is_used(write: Write, server: FakeServer) -> None:
+    path = write_closed(write, KEYED.format(server.base_url, SECRET))
+    server.play(GOOD)
+    client = Client("campus")
+    client.chat("hi")
+    assert server.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+    assert repr(client.settings.sources["api_key"].value) == f"<set, from {path}>"
+    shown = status_report(client.settings) + endpoints_report(look_around=False) + repr(load_settings())
+    assert f"the key is in {path}" in shown
+    assert SECRET not in shown
+    assert Client("campus", api_key="sk-given-0123456").settings.sources["api_key"].source == "api_key="
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o620, 0o602, 0o610])
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_key_in_a_file_that_others_can_read_or_change_is_refused(write: Write, mode: int, which: int) -> None:
+    path = write_closed(write, KEYED.format("https://x.invalid/v1", SECRET), which)
+    assert load_settings().endpoints["campus"].api_key is not None
+    path.chmod(mode)  # its time of change stays
+    error = refusal()
+    assert f"{path}, line 4" in error.message
+    assert f"chmod 600 {path}" in error.hint
+    assert SECRET not in str(error)
+    path.chmod(0o400)
+    assert load_settings().endpoints["campus"].api_key is not None
+
+
+def test_a_file_of_another_user_may_not_bring_a_key(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_closed(write, KEYED.format("https://x.invalid/v1", SECRET))
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    if path.stat().st_uid:
+        assert "another user" in refusal().message
+    else:  # root's own files are for everyone
+        assert load_settings().endpoints["campus"].api_key is not None
+
+
+def test_a_file_with_a_key_is_read_once_and_keeps_connections(write: Write) -> None:
+    write_closed(write, KEYED.format("https://x.invalid/v1", SECRET))
+    assert load_settings().endpoints["campus"] == load_settings().endpoints["campus"]
+
+
+def test_a_key_follows_no_address_of_another_file(write: Write) -> None:
+    mine = write_closed(write, f'[endpoints.navigator]\napi_key = "{SECRET}"')
+    assert load_settings().endpoints["navigator"].api_key is not None
+    elsewhere = '[endpoints.navigator]\nbase_url = "https://elsewhere.invalid/v1"\nkey_env = "NAVIGATOR_API_KEY"\n'
+    write(elsewhere, 2)
+    error = refusal()
+    assert f"{mine}, line 2" in error.message
+    assert "another server" in error.message
+    write(f'{elsewhere}api_key = "{SECRET}"')
+    assert load_settings().endpoints["navigator"].base_url == "https://elsewhere.invalid/v1"
+
+
+def test_a_key_of_a_file_goes_to_its_endpoint_only(write: Write, server: FakeServer) -> None:
+    write_closed(write, f'[endpoints.navigator]\napi_key = "{SECRET}"')
+    server.play(GOOD)
+    for client in (Client("navigator", base_url=server.base_url), Client(base_url=server.base_url, model="m")):
+        client.chat("hi")
+        assert "authorization" not in server.requests[-1].headers
 
 
 def test_files_that_cannot_be_read_are_named(write: Write) -> None:
@@ -428,7 +512,7 @@ def test_the_examples_of_the_documentation_are_right(write: Write) -> None:
     examples = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/settings.md").read_text("utf-8"), re.DOTALL)
     assert len(examples) >= 2
     for example in examples:
-        write(example)
+        write_closed(write, example)
         load_settings()
 
 

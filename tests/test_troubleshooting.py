@@ -31,7 +31,7 @@ def _client(url: str, model: str = "magistral-small") -> Client:
 
 
 def wrong_address(server: FakeServer) -> Client:
-    return _client("http://no-such-host.invalid/v1")
+    return _client("https://no-such-host.invalid/v1")
 
 
 def missing_v1(server: FakeServer) -> Client:

@@ -17,6 +17,7 @@ from magistral_nb.chat_format.system_prompt import kind_of_system
 from magistral_nb.chat_format.turns import Turn
 from magistral_nb.messages import Image, Message
 from magistral_nb.rendering.prompt import prompt_html, prompt_text
+from magistral_nb.scrubbing import scrub, scrub_data
 from magistral_nb.templating import NEWEST_COMMON
 from magistral_nb.tokens import CHARACTERS, TokenCount, TokenCounter
 
@@ -25,7 +26,7 @@ PROMPT_MIME = "application/vnd.magistral.prompt.v1+json"
 PICTURE = "[IMG]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Prompt:
     """Exactly what a model sees of a conversation. Make it with `Prompt.render`; nothing is sent.
 
@@ -145,7 +146,13 @@ class Prompt:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the prompt as plain JSON data, for a file, a page or a test."""
+        """Return the prompt as plain JSON data, for a file, a page or a test.
+
+        Secrets that are known by now are not in it: `text`, `parts` and `messages` alone hold what a model sees.
+        """
+        return scrub_data(self._told())  # type: ignore[no-any-return]  # a dict in, a dict out
+
+    def _told(self) -> dict[str, Any]:
         return {
             "template": self.revision,
             "text": self.text,
@@ -164,7 +171,10 @@ class Prompt:
         }
 
     def __str__(self) -> str:
-        return self.text
+        return scrub(self.text)
+
+    def __repr__(self) -> str:
+        return f"Prompt(revision={self.revision!r}, text={scrub(self.text)!r})"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         data = self.to_dict()

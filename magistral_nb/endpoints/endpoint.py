@@ -8,7 +8,7 @@ from typing import Literal
 
 from magistral_nb.costs import Price
 from magistral_nb.dialects import PLAIN, Dialect
-from magistral_nb.settings import Timeouts
+from magistral_nb.settings import Address, Secret, Timeouts, Unseen
 
 Engine = Literal["http", "demo", "llamacpp", "transformers"]
 
@@ -32,6 +32,8 @@ class Endpoint:
     label : what readers must know about every reply, such as that its model is a toy.
     engine : `http` for a server, `llamacpp` for a file of your own in this process, `demo` for the embedded model.
     also_at : other usual addresses of such a server on this machine; `Client("auto")` looks there too.
+    api_key : its key, from a settings file that nobody else can read. The variable and the keyring win over it.
+    allow_insecure : whether a key may go there over http, where others on the way can read it.
     """
 
     name: str
@@ -53,6 +55,13 @@ class Endpoint:
     engine: Engine = "http"
     description: str = ""
     also_at: tuple[str, ...] = ()
+    api_key: Secret | None = None
+    allow_insecure: bool = False
+
+    def __post_init__(self) -> None:
+        """Keep passwords in the address and in the headers out of sight."""
+        object.__setattr__(self, "base_url", Address(self.base_url))
+        object.__setattr__(self, "headers", Unseen(self.headers))
 
     @property
     def chosen_by_key(self) -> bool:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
+from magistral_nb.choosing import choose_endpoint, choose_to_look, find_key
 from magistral_nb.client import Client
-from magistral_nb.errors import MissingKeyError
+from magistral_nb.keys.variables import required_key
 from magistral_nb.notebook.options import settings_of
 from magistral_nb.question import CallSettings
-from magistral_nb.settings import Secret
 
 
 class Clients:
@@ -33,8 +32,12 @@ class Clients:
         wanted = {**configured, **given}
         choose = choose_to_look if only_to_look else choose_endpoint
         choice = choose(wanted["endpoint"], wanted["base_url"], model=wanted["model"])
-        key = None if only_to_look else _key(choice, wanted["key_env"])
-        place = (choice.endpoint.name, choice.endpoint.base_url, hash(key.reveal()) if key else None)
+        if wanted.get("allow_insecure"):
+            choice = replace(choice, endpoint=replace(choice.endpoint, allow_insecure=True))
+        named = wanted["key_env"]
+        key = None if only_to_look else required_key(named) if named else find_key(choice.endpoint, None)
+        row = choice.endpoint
+        place = (row.name, row.base_url, row.allow_insecure, hash(key.reveal()) if key else None)
         if place not in self._made:
             self._made[place] = Client(choice.endpoint, api_key=key)
         self._made[place].adopt(choice)  # its reasons and its defaults may have changed since the last cell
@@ -45,12 +48,3 @@ class Clients:
         for client in self._made.values():
             client.close()
         self._made.clear()
-
-
-def _key(choice: Choice, key_env: str | None) -> Secret | None:
-    if key_env is None:
-        return find_key(choice.endpoint, None)
-    value = os.environ.get(key_env)
-    if not value:
-        raise MissingKeyError(f"${key_env} is not set.", hint="Set it in the environment, or name another one.")
-    return Secret(value, source=f"${key_env}")

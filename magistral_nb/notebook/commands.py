@@ -12,11 +12,15 @@ from IPython.core.error import UsageError
 
 from magistral_nb.choosing import choose_endpoint
 from magistral_nb.cost_report import cost_report
+from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.journal.recovering import cut_off_replies, forget
+from magistral_nb.keys.logging_in import log_in, log_out
+from magistral_nb.notebook.typed_keys import ask_for_key
 from magistral_nb.rendering.text import plain
 from magistral_nb.replies import Reply
 from magistral_nb.reports import endpoints_report, recovery_report, status_report
+from magistral_nb.scrubbing import scrub
 
 if TYPE_CHECKING:
     from magistral_nb.notebook.magics import Magistral
@@ -98,10 +102,24 @@ def _cost(magics: Magistral, rest: str) -> None:
         _tell(f"{magics.budget!r}".strip("<>"))
 
 
+def _login(magics: Magistral, rest: str) -> None:
+    _tell(plain(log_in(_row_named(rest, "login"), ask_for_key)))
+
+
+def _logout(magics: Magistral, rest: str) -> None:
+    _tell(plain(log_out(_row_named(rest, "logout"))))
+
+
+def _row_named(name: str, command: str) -> Endpoint:
+    if len(name.split()) != 1:
+        raise UsageError(f"Say which endpoint: `%magistral {command} navigator`. A key is never part of the line.")
+    return choose_endpoint(name, None).endpoint
+
+
 def _last_error(magics: Magistral, rest: str) -> None:
     error = magics.last_error
     told = "".join(traceback.format_exception(error)) if error else "No error so far.\n"
-    sys.stdout.write(plain(told))
+    sys.stdout.write(scrub(plain(told)))
 
 
 def _help(magics: Magistral, rest: str) -> None:
@@ -127,6 +145,10 @@ COMMANDS: Mapping[str, Command] = {
     "recover": Command("the reply that a kernel's end cut off; also `recover 2`, `recover forget`", _recover),
     "reset": Command("forget what was said", _reset),
     "cost": Command("tokens and USD of this session, today and this month, and what has no price", _cost),
+    "login": Command(
+        "ask for an endpoint's key, unseen, and keep it in the keyring: %magistral login navigator", _login
+    ),
+    "logout": Command("take an endpoint's key out of the keyring", _logout),
     "last-error": Command("the whole story of the last error", _last_error),
     "-h": Command("this help", _help),
 }

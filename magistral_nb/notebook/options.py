@@ -40,6 +40,7 @@ OPTIONS = (
     Option(("-m", "--model"), "the model's id there"),
     Option(("--base-url",), "the address of any OpenAI-compatible server, often ending in /v1"),
     Option(("--key-env",), "the environment variable that holds the key for that server"),
+    _flag("--allow-insecure", help="let the key go over http to another machine, where others can read it"),
     Option(("-s", "--system"), "replace the system prompt (thinking may stop)"),
     Option(("-i", "--instructions"), "add to the system prompt"),
     Option(("-t", "--temperature"), "0 is steady, 0.7 is the default", {"type": float}),

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from magistral_nb.errors import MagistralError
 from magistral_nb.rendering.text import plain
 from magistral_nb.replies import Reply
+from magistral_nb.scrubbing import scrub
 
 Shown = TypeVar("Shown")
 
@@ -21,7 +22,7 @@ class Stopped(KeyboardInterrupt):
 def show_in_one_line(error: BaseException) -> BaseException:
     """Make IPython show an error of ours in one line; any other keeps its traceback, since it is a bug."""
     if isinstance(error, MagistralError | Stopped):
-        words = " ".join(plain(str(error)).split())
+        words = scrub(" ".join(plain(str(error)).split()))
         name = type(error).__name__
         error._render_traceback_ = lambda: [f"{name}: {words}"]  # type: ignore[union-attr]  # IPython's protocol
     return error

@@ -12,6 +12,7 @@ from magistral_nb.rendering.prompt import prompt_html, prompt_text
 from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
 from magistral_nb.rendering.text import plain
 from magistral_nb.replies import Reply
+from magistral_nb.scrubbing import scrub
 
 Bundle = dict[str, Any]
 
@@ -24,8 +25,14 @@ def picture(reply: Reply, *, form: str | None, show_thinking: bool) -> Bundle:
     data = reply.to_dict() if show_thinking else reply.to_dict() | {"thinking": "", "thinking_seconds": None}
     text = reply_text(data, show_thinking=show_thinking)
     if form is not None:
-        return _FORMS[form](data, text)
-    return {REPLY_MIME: data, "text/html": reply_html(data, show_thinking=show_thinking), "text/plain": text}
+        return _scrubbed(_FORMS[form](data, text))
+    html = reply_html(data, show_thinking=show_thinking)
+    return _scrubbed({REPLY_MIME: data, "text/html": html, "text/plain": text})
+
+
+def _scrubbed(bundle: Bundle) -> Bundle:
+    """Take secrets out once more: drawing may put together what stood apart in Markdown."""
+    return {kind: scrub(content) if isinstance(content, str) else content for kind, content in bundle.items()}
 
 
 def prompt_picture(prompt: Prompt, *, form: str) -> Bundle:
@@ -33,7 +40,7 @@ def prompt_picture(prompt: Prompt, *, form: str) -> Bundle:
     data, text = prompt.to_dict(), {"text/plain": prompt_text(prompt.to_dict())}
     if form == "json":
         return _json(data, "")
-    return {"text/html": prompt_html(data), **text} if form == "html" else text
+    return _scrubbed({"text/html": prompt_html(data), **text} if form == "html" else text)
 
 
 def _markdown(data: Mapping[str, Any], text: str) -> Bundle:

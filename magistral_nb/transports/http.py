@@ -16,10 +16,12 @@ from magistral_nb.errors import BadRequestError, MagistralError, NotAnAPIError, 
 from magistral_nb.settings import Secret
 from magistral_nb.transports import Chunk, Request
 from magistral_nb.transports.bodies import document, document_clocks
+from magistral_nb.transports.cleartext import check_address, refuse_cleartext
 from magistral_nb.transports.draining import adrain, drain
 from magistral_nb.transports.http_clients import HttpClients
 from magistral_nb.transports.http_errors import Wire, name_models, request_id
 from magistral_nb.transports.retrying import Tries
+from magistral_nb.transports.secrets_in import without_user
 from magistral_nb.transports.sse import EventReader
 from magistral_nb.transports.token_counts import cannot_count, tokenize_body, tokenize_url, tokens_in
 
@@ -31,7 +33,8 @@ class HttpTransport:
     """Talks to one OpenAI-compatible server.
 
     `socket_path` sends every request through that Unix socket. `hint` is what a user should do if the server cannot
-    be reached or knows no such model. `http_client` is an `httpx2.Client` or `httpx2.AsyncClient` of the user's own.
+    be reached or knows no such model. `allow_insecure` lets a key go over http to another machine. `http_client` is
+    an `httpx2.Client` or `httpx2.AsyncClient` of the user's own.
     """
 
     def __init__(
@@ -45,12 +48,18 @@ class HttpTransport:
         socket_path: str | None = None,
         endpoint: str = "",
         hint: str = "",
+        allow_insecure: bool = False,
     ) -> None:
+        if not socket_path:
+            check_address(base_url)
+            if not allow_insecure:
+                refuse_cleartext(base_url, api_key, headers or {})
         self._wire = Wire(base_url=base_url, endpoint=endpoint, api_key=api_key, hint=hint, headers=headers)
+        bare, basic = without_user(base_url)
         self._clients = HttpClients(
-            base_url=base_url,
+            base_url=bare,
             api_key=api_key,
-            headers=headers or {},
+            headers={**(headers or {}), **({"Authorization": basic} if basic else {})},
             http_client=http_client,
             verify=verify,
             socket_path=socket_path,

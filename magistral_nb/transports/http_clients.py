@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from magistral_nb.errors import ConfigurationError
-from magistral_nb.settings import Secret
+from magistral_nb.settings import Secret, Unseen
 from magistral_nb.transports.addresses import is_loopback
 from magistral_nb.transports.bodies import acap, cap
 from magistral_nb.transports.clocks import Clocks
 from magistral_nb.transports.http_errors import Wire
+from magistral_nb.transports.log_scrubbing import scrub_logs
 from magistral_nb.transports.tls import trust
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class HttpClients:
     ) -> None:
         self._base_url = base_url
         self._api_key = api_key
-        self._headers = headers
+        self._headers = Unseen(headers)
         self._http_client = http_client
         self._verify = verify
         self._socket_path = socket_path
@@ -92,7 +93,7 @@ class HttpClients:
         """Return what each request adds: without a key, no `Authorization` at all."""
         from openai import Omit
 
-        return {} if self._api_key else {"Authorization": Omit()}
+        return {} if self._api_key or "authorization" in self._own_names() else {"Authorization": Omit()}
 
     def close(self) -> None:
         """Close the synchronous client; those of event loops go with their loop."""
@@ -133,6 +134,9 @@ class HttpClients:
             "httpx2.AsyncClient.",
         )
 
+    def _own_names(self) -> set[str]:
+        return {name.lower() for name in self._headers}
+
     def _http_options(self) -> dict[str, Any]:
         # A proxy variable never catches a server on this machine.
         is_here = bool(self._socket_path) or is_loopback(self._base_url)
@@ -149,6 +153,8 @@ class HttpClients:
         if self._api_key:  # said outright, or the package would prefer one of its environment's
             unsent = {name: value for name, value in unsent.items() if name.lower() != "authorization"}
             unsent["Authorization"] = f"Bearer {self._api_key.reveal()}"
+        own = self._own_names()
+        unsent = {name: value for name, value in unsent.items() if name.lower() not in own}
         return {
             "base_url": self._base_url,
             "api_key": self._api_key.reveal() if self._api_key else "none",
@@ -158,9 +164,10 @@ class HttpClients:
 
 
 def _clocked(client: Client, own: object) -> Client:
-    """Return the client with our clocks in it; one of the user's own is left as it is."""
+    """Return the client with our clocks in it; one of the user's own is left as it is. Its logs hold no secret."""
     from magistral_nb.transports.clocked_network import put_clocks_into
 
+    scrub_logs()
     if own is None:
         put_clocks_into(client)
     return client

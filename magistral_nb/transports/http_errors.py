@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -25,11 +25,12 @@ from magistral_nb.errors import (
     QuotaError,
     RateLimitError,
 )
+from magistral_nb.scrubbing import REDACTED, register, scrub
 from magistral_nb.settings import Secret, Timeouts, shown_address
 from magistral_nb.transports import Request
 from magistral_nb.transports.clocks import Clocks
 from magistral_nb.transports.connection_errors import cannot_connect
-from magistral_nb.transports.secrets_in import secrets_in
+from magistral_nb.transports.secrets_in import secrets_in, without_user
 from magistral_nb.transports.stream_errors import page_title, server_message
 
 _TOO_LONG = re.compile(
@@ -42,6 +43,7 @@ _NO_SUCH_MODEL = re.compile(r"invalid model name", re.IGNORECASE)  # LiteLLM, wi
 _PARTS_OF_KEYS = re.compile(r"((?:Received API Key|Key Hash \(Token\))\s*=\s*)[\w.-]+")  # LiteLLM
 _MOST_OF_AN_ORIGINAL = 2_000
 """How much of another package's error is shown as the cause of ours, in characters."""
+_MASKED = re.compile(r"([\w-]*)(?:\*{2,}|\.{3,}|…|•{2,})([\w-]*)")
 _NO_MONEY = re.compile(
     r"budget has been exceeded|exceededbudget|budget_exceeded|insufficient_quota|exceeded your current quota"
     r"|insufficient credits|credit balance",
@@ -62,17 +64,23 @@ class Wire:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         shown = shown_address(base_url)
-        self.base_url = base_url
+        self.base_url = without_user(base_url)[0]
         self.endpoint = endpoint or shown
         self.place = self.endpoint if self.endpoint == shown else f"{self.endpoint} ({shown})"
         self.api_key = api_key
         self.hint = hint
-        self._secrets = secrets_in(base_url, api_key, headers or {})
+        secrets = secrets_in(base_url, api_key, headers or {})
+        self._secrets: Callable[[], tuple[str, ...]] = lambda: (
+            secrets
+        )  # in a function, they are in no attribute that anything lists
+        for secret in secrets:
+            register(secret)
 
     def clean(self, error: MagistralError) -> MagistralError:
         """Take every secret out of an error of ours: servers like to repeat what they were sent."""
         error.message, error.hint = self._scrub(error.message), self._scrub(error.hint)
         error.args = (error.message,)
+        error.request_id = error.request_id and self._scrub(error.request_id)
         return error
 
     def translate(self, error: Exception, *, streaming: bool = False, clocks: Clocks | None = None) -> MagistralError:
@@ -148,7 +156,7 @@ class Wire:
             body = response.json()
         except (ValueError, RecursionError):
             text = response.text.strip()
-            words = page_title(text) if text.startswith("<") else text
+            words = page_title(text, clean=self._scrub) if text.startswith("<") else text
             return self._scrub(words)[:200] or "no reason given"
         return server_message(body if isinstance(body, Mapping) else {"message": body}, clean=self._scrub)
 
@@ -164,8 +172,12 @@ class Wire:
         return f"The key came from {self.api_key.source}; check it there."
 
     def _scrub_original(self, error: Any) -> None:
-        """Take the secrets out of an error that will be shown as the cause of ours."""
+        """Take the secrets out of an error that will be shown as the cause of ours.
+
+        Its frames go too: those of the packages below hold the headers that they were sending.
+        """
         while error is not None:
+            error.__traceback__ = None
             error.args = tuple(self._brief(part) if isinstance(part, str) else part for part in error.args)
             if hasattr(error, "body"):
                 error.message = self._brief(error.message)
@@ -176,9 +188,19 @@ class Wire:
         return self._scrub(text)[:_MOST_OF_AN_ORIGINAL]
 
     def _scrub(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "<redacted>")
-        return _PARTS_OF_KEYS.sub(r"\1<redacted>", text)
+        for secret in self._secrets():
+            text = text.replace(secret, REDACTED)
+        text = _MASKED.sub(self._without_ends, scrub(text))
+        return _PARTS_OF_KEYS.sub(rf"\1{REDACTED}", text)
+
+    def _without_ends(self, masked: re.Match[str]) -> str:
+        """Some servers repeat a key's first and last characters and mask the rest; those are part of the secret too."""
+        first, last = masked.groups()
+        told = any(
+            (len(first) > 1 and secret.startswith(first)) or (len(last) > 1 and secret.endswith(last))
+            for secret in self._secrets()
+        )
+        return REDACTED if told else masked[0]
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -12,15 +13,34 @@ from magistral_nb.settings import Secret
 _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
 
 
+def is_secret_name(name: str) -> bool:
+    """Say whether a header, or a part of a query, holds a secret by its name."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def without_user(url: str) -> tuple[str, str | None]:
+    """Return a URL without user and password, and the header that says the same: logs print URLs.
+
+    >>> without_user("https://me:pw@llm.example/v1")
+    ('https://llm.example/v1', 'Basic bWU6cHc=')
+    """
+    parts = urlsplit(url)
+    if parts.username is None and parts.password is None:
+        return url, None
+    said = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return bare, f"Basic {b64encode(said.encode()).decode()}"
+
+
 def secrets_in(base_url: str, api_key: Secret | None, headers: Mapping[str, str]) -> tuple[str, ...]:
     """Return the secrets of a request, the longest first, also as an address would write them."""
     parts = urlsplit(base_url)
     found = [api_key.reveal() if api_key else ""]
     for name, value in headers.items():
-        if _SECRET_NAME.search(name):
+        if is_secret_name(name):
             found += [value, value.rpartition(" ")[2]]  # "Bearer …"
     found = [secret for secret in found if len(secret) >= SHORTEST]
-    found += [unquote(parts.password or "")]
-    found += [value for name, value in parse_qsl(parts.query) if _SECRET_NAME.search(name)]
+    found += [unquote(parts.password or ""), (without_user(base_url)[1] or "").removeprefix("Basic ")]
+    found += [value for name, value in parse_qsl(parts.query) if is_secret_name(name)]
     spelled = {secret for plain in found for secret in (plain, quote(plain, safe="")) if plain}
     return tuple(sorted(spelled, key=len, reverse=True))

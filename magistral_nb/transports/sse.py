@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from magistral_nb.errors import MagistralError, NotAnAPIError, ProtocolError, TooLargeError
+from magistral_nb.scrubbing import scrub
 from magistral_nb.transports import Chunk
 from magistral_nb.transports.stream_errors import error_in, page_title
 
 MEGABYTE = 1024 * 1024
+_MUCH = 2_000
+"""What is read of an unreadable event, in bytes: a secret is taken out before the rest is cut to a sample."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DONE: Chunk = {"magistral": {"done": True}}
 _BAD_UTF8: Chunk = {
@@ -173,7 +176,7 @@ class EventReader:
             return None
         except ValueError:
             is_error = self._event == b"error" or text.lstrip().startswith('{"error"')
-            return {"error": text[:500]} if is_error else None
+            return {"error": scrub(text)[:500]} if is_error else None
         if "�" in text and not self._warned:
             self._warned = True
             chunks.append(_BAD_UTF8)
@@ -215,7 +218,7 @@ class EventReader:
         )
 
     def _fail_unreadable(self, data: bytes) -> None:
-        sample = data[:100].decode("utf-8", "replace")
+        sample = scrub(data[:_MUCH].decode("utf-8", "replace"))[:100]
         self.failure = ProtocolError(
             f"The server sent an event that is not JSON: {sample!r}.",
             hint="Ask again; if it stays so, tell the people who run the server.",

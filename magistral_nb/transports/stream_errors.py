@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 
 from magistral_nb.errors import MagistralError, ServerStreamError
+from magistral_nb.scrubbing import scrub
 
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
@@ -44,7 +45,7 @@ def _error_of_choice(choices: Any) -> Any:
     return None
 
 
-def server_message(told: Any, *, clean: Callable[[str], str] = str) -> str:
+def server_message(told: Any, *, clean: Callable[[str], str] = scrub) -> str:
     """Return the words of an error object, cleaned, and then cut to a readable length."""
     while isinstance(told, Mapping) and isinstance(told.get("error"), Mapping | str) and told["error"]:
         told = told["error"]
@@ -73,8 +74,8 @@ def _fields(detail: Any) -> Any:
     )
 
 
-def page_title(html: str) -> str:
-    """Return the title of a web page, or its first words."""
+def page_title(html: str, *, clean: Callable[[str], str] = scrub) -> str:
+    """Return the title of a web page, or its first words, cleaned, and then cut."""
     found = _TITLE.search(html)
     text = unescape(_TAG.sub(" ", found.group(1) if found else html[:2000]))
-    return " ".join(text.split())[:100] or "an empty page"
+    return clean(" ".join(text.split()))[:100] or "an empty page"

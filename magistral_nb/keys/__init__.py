@@ -1,0 +1,1 @@
+"""Where keys are found and kept, and what looks like one. No key is ever shown."""
