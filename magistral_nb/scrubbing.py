@@ -21,28 +21,31 @@ _MOST_OF_A_SECRET: Final = 5
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Known:
-    """All secrets, in every spelling, the longest first, and their first characters, one, two, … of them."""
+    """All secrets, in every spelling, the longest first. `beginnings` finds their first two characters."""
 
     spellings: tuple[str, ...]
     pattern: re.Pattern[str]
-    beginnings: frozenset[str]
+    beginnings: re.Pattern[str]
 
     @classmethod
     def of(cls, spellings: set[str]) -> _Known:
         longest_first = sorted(spellings, key=len, reverse=True)
-        beginnings = {spelling[:length] for spelling in spellings for length in range(1, SHORTEST + 1)}
-        return cls(tuple(longest_first), re.compile("|".join(map(re.escape, longest_first))), frozenset(beginnings))
+        first_two = sorted({(re.escape(spelling[0]), re.escape(spelling[1])) for spelling in spellings})
+        return cls(
+            tuple(longest_first),
+            re.compile("|".join(map(re.escape, longest_first))),
+            re.compile("|".join(rf"{first}(?:{second}|\Z)" for first, second in first_two)),
+        )
 
     def beginning_in(self, text: str, start: int) -> int:
         """Return where the end of a text could be the beginning of a secret; its length if nowhere."""
-        end = len(text)
-        for at in range(max(start, end - len(self.spellings[0]) + 1), end):
-            if text[at : at + SHORTEST] in self.beginnings and self._begins(text[at:]):
-                return at
-        return end
-
-    def _begins(self, tail: str) -> bool:
-        return any(len(spelling) > len(tail) and spelling.startswith(tail) for spelling in self.spellings)
+        found = self.beginnings.search(text, max(start, len(text) - len(self.spellings[0]) + 1))
+        while found:
+            tail = text[found.start() :]
+            if any(len(spelling) > len(tail) and spelling.startswith(tail) for spelling in self.spellings):
+                return found.start()
+            found = self.beginnings.search(text, found.start() + 1)
+        return len(text)
 
 
 _lock = threading.Lock()
@@ -105,8 +108,8 @@ class StreamedText:
         if known is None:
             return piece
         text = self._held + piece if self._held else piece
-        if len(text) < SHORTEST:  # too short for a whole secret
-            held_from = known.beginning_in(text, 0)
+        held_from = known.beginning_in(text, 0)
+        if len(text) < SHORTEST or known.pattern.search(text) is None:
             self._held = text[held_from:]
             return text[:held_from]
         shown, at = [], 0
