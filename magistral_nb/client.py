@@ -19,7 +19,7 @@ from magistral_nb.costs import Price
 from magistral_nb.dialects import KeepThinking
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.engine_options import EngineOptions, checked_options
-from magistral_nb.errors import ConfigurationError, MissingKeyError
+from magistral_nb.errors import ConfigurationError, MagistralError, MissingKeyError
 from magistral_nb.events import Event
 from magistral_nb.exchange import Exchange
 from magistral_nb.loading_text import LoadingText
@@ -174,7 +174,10 @@ class Client:
 
     def models(self) -> list[str]:
         """Return the ids of the models that the endpoint offers."""
-        return self._transport().models()
+        try:
+            return self._transport().models()
+        except MagistralError as error:
+            raise error.with_traceback(None) from error.__cause__  # the frames below hold what the server sent
 
     async def amodels(self) -> list[str]:
         """Return the ids of the models that the endpoint offers."""

@@ -59,10 +59,12 @@ class Exchange:
                     if context is None:
                         yield from _last_events(error, question)
                         if not _came_too_late(error, question):
+                            _cut_frames(error)
                             raise
                         return
-                except BaseException:
+                except BaseException as stopped:
                     question.interrupt()
+                    _cut_frames(stopped)
                     raise
 
     async def aevents(self) -> AsyncGenerator[Event, None]:
@@ -92,16 +94,24 @@ class Exchange:
                         for event in _last_events(error, question):
                             yield event
                         if not _came_too_late(error, question):
+                            _cut_frames(error)
                             raise
                         return
-                except BaseException:
+                except BaseException as stopped:
                     question.interrupt()
+                    _cut_frames(stopped)
                     raise
 
     async def _amake_question(self, context: int | None) -> Question:
         if self.reads_files:
             return await asyncio.to_thread(self.make_question, context)
         return self.make_question(context)
+
+
+def _cut_frames(error: BaseException) -> None:
+    """Leave out the frames below: they hold what the server sent, unscrubbed. A fault of our own keeps them."""
+    if isinstance(error, MagistralError | KeyboardInterrupt):
+        error.__traceback__ = None
 
 
 def _last_events(error: MagistralError, question: Question) -> Iterable[Event]:

@@ -169,6 +169,14 @@ def test_words_are_cut_after_they_were_scrubbed() -> None:
             assert "sk-p" not in shown
 
 
+def test_a_list_of_models_that_is_none_is_quoted_without_the_key(server: FakeServer) -> None:
+    server.play(b"x" * 90 + KEY.encode(), path="/v1/models", framing="length")
+    with pytest.raises(MagistralError) as caught:
+        client_of(server).models()
+    assert not leaks(caught.value)
+    assert "sk-p" not in str(caught.value)
+
+
 def test_another_providers_key_is_taken_out_too(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOGETHER_API_KEY", "tg-0123456789abcdef")
     monkeypatch.setenv("SOMEBODY_API_TOKEN", "st-0123456789abcdef")
@@ -207,3 +215,25 @@ def test_a_cell_and_the_last_error_show_no_key(server: FakeServer, monkeypatch: 
         assert not leaks(out + err)
         _, out, _ = run(shell, f"%magistral ask --dry-run -e demo Why does {KEY} fail?")
         assert not leaks(out)
+
+
+def test_a_verbose_traceback_shows_nothing_of_what_a_server_repeated(server: FakeServer) -> None:
+    server.play(b"x" * 9 + KEY.encode(), path="/v1/models", framing="length")
+    ask = f"Client(base_url={server.base_url!r}, model='m', max_retries=0)"
+    with notebook() as shell:
+        Secret(KEY)
+        run(shell, "%xmode Verbose")
+        try:
+            for body, how in (
+                (events_of({"content": f"it is {KEY}"}, finish=None), {"end": "reset"}),
+                (events_of({"content": f"it is {KEY}"}, finish=None) + b"data: {no json\n\n", {}),
+            ):
+                server.play(body, **how)
+                _, out, err = run(shell, f"from magistral_nb import Client\n{ask}.chat('q')")
+                assert "Error" in out + err
+                assert not leaks(out + err)
+            _, out, err = run(shell, f"{ask}.models()")
+            assert "ProtocolError" in out + err
+            assert not leaks(out + err)
+        finally:
+            run(shell, "%xmode Context")

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from magistral_nb.errors import NotAnAPIError, ProtocolError, TooLargeError
+from magistral_nb.scrubbing import scrub
 from magistral_nb.settings import Timeouts
 from magistral_nb.transports.clocks import Clocks, running
 from magistral_nb.transports.stream_errors import page_title
@@ -84,7 +85,7 @@ def document(response: httpx2.Response, *, what: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise ProtocolError(
-            f"The server sent a {what} that is not JSON: {text[:100]!r}.",
+            f"The server sent a {what} that is not JSON: {scrub(text[:2_000])[:100]!r}.",
             hint="Check the address: it often ends in /v1.",
         ) from None
 
