@@ -43,7 +43,7 @@ _NO_SUCH_MODEL = re.compile(r"invalid model name", re.IGNORECASE)  # LiteLLM, wi
 _PARTS_OF_KEYS = re.compile(r"((?:Received API Key|Key Hash \(Token\))\s*=\s*)[\w.-]+")  # LiteLLM
 _MOST_OF_AN_ORIGINAL = 2_000
 """How much of another package's error is shown as the cause of ours, in characters."""
-_MASKED = re.compile(r"([\w-]*)(?:\*{2,}|\.{3,}|…|•{2,})([\w-]*)")
+_MASKED = re.compile(r"(?<![\w-])([\w-]{0,40})(?:\*{2,}|\.{3,}|…|•{2,})([\w-]{0,40})")  # bounded: bodies are long
 _NO_MONEY = re.compile(
     r"budget has been exceeded|exceededbudget|budget_exceeded|insufficient_quota|exceeded your current quota"
     r"|insufficient credits|credit balance",
