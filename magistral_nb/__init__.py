@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from magistral_nb.settings import Secret as Secret
     from magistral_nb.settings import Timeouts as Timeouts
     from magistral_nb.tokens import TokenCount as TokenCount
+    from magistral_nb.tools import Tool as Tool
+    from magistral_nb.tools import check_call as check_call
 
 _HOMES = {
     "budgets": ["Budget"],
@@ -86,6 +88,7 @@ _HOMES = {
     "replies": ["Reply"],
     "settings": ["Secret", "Timeouts"],
     "tokens": ["TokenCount"],
+    "tools": ["Tool", "check_call"],
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

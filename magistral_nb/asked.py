@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from magistral_nb.chat_format import Dropped, Prompt
@@ -12,8 +12,10 @@ from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.messages import Message, Text, user
 from magistral_nb.settings import Settings
+from magistral_nb.structured import AnswerForm
 from magistral_nb.templating import NEWEST_COMMON, REVISIONS, default_system, named_revision, revision_of
 from magistral_nb.tokens import estimated_tokens
+from magistral_nb.tools import definitions
 
 Asked = str | Message | Sequence[Message | Mapping[str, Any]] | Prompt
 """What may be asked: text, a conversation of messages or of OpenAI-shaped dicts, or a prompt that was looked at."""
@@ -27,6 +29,7 @@ class Said:
     why_system : why it has the system prompt that it has.
     added : how many messages stand in front of what was asked: 1 with a system prompt of ours, else 0.
     dropped : thinking of earlier replies that was left out; messages are counted in what was asked, from 1.
+    form : what the answer must be, if not any text.
     """
 
     messages: list[Message]
@@ -36,13 +39,15 @@ class Said:
     why_system: str
     added: int = 0
     dropped: tuple[Dropped, ...] = ()
+    form: AnswerForm | None = None
 
 
 def read_question(asked: Asked, settings: Settings, row: Endpoint) -> Said:
     """Return what was asked as messages. Raises ConfigurationError for what is no question."""
     revision, why_revision = _revision(settings, row)
+    form, tools = AnswerForm.of(settings.response_format), definitions(settings.tools)
     if isinstance(asked, Prompt):
-        return _as_looked_at(asked, settings)
+        return replace(_as_looked_at(asked, tools), form=form)
     given = _messages(asked)
     first, why_system = _system(given, settings, row, revision)
     messages = [*first, *given]
@@ -50,10 +55,25 @@ def read_question(asked: Asked, settings: Settings, row: Endpoint) -> Said:
     dropped = tuple(
         Dropped(n + 1 - len(first), messages[n].thinking, estimated_tokens(messages[n].thinking)) for n in kept.dropped
     )
-    return Said(kept.messages, settings.tools, revision, why_revision, why_system, len(first), dropped)
+    said = with_request(kept.messages, form.request) if form else kept.messages
+    return Said(said, tools, revision, why_revision, why_system, len(first), dropped, form)
 
 
-def _as_looked_at(prompt: Prompt, settings: Settings) -> Said:
+def with_request(messages: Sequence[Message], request: str) -> list[Message]:
+    """Put a request of ours behind the last question, a blank line between. The system prompt stays as it is."""
+    place = max((n for n, message in enumerate(messages) if message.role == "user"), default=None)
+    if place is None:
+        return list(messages)
+    question = messages[place]
+    before, last = question.parts[:-1], question.parts[-1:]
+    if last and isinstance(end := last[0], Text):
+        asked = Message("user", (*before, Text(f"{end.text}\n\n{request}")))
+    else:
+        asked = Message("user", (*question.parts, Text(request)))
+    return [*messages[:place], asked, *messages[place + 1 :]]
+
+
+def _as_looked_at(prompt: Prompt, given_tools: Sequence[Mapping[str, Any]] | None) -> Said:
     """A prompt is sent as it was seen: nothing is added to it and nothing left out."""
     messages = [_message(message) for message in prompt.messages]
     if messages[-1].role == "assistant" and not prompt.continue_final:
@@ -61,7 +81,7 @@ def _as_looked_at(prompt: Prompt, settings: Settings) -> Said:
             "The prompt ends with a reply that is closed, so there is nothing to answer.",
             hint="End it with a question, or render it with continue_final=True to let the reply go on.",
         )
-    tools = settings.tools or list(prompt.tools) or None
+    tools = given_tools or list(prompt.tools) or None
     revision = prompt.revision if prompt.revision in REVISIONS else None
     return Said(messages, tools, revision, "the prompt was made for it", "the prompt is sent as it was made")
 

@@ -48,6 +48,7 @@ class Client:
     instructions : appended to the system prompt, so that thinking stays on.
     temperature, top_p, max_tokens, seed, stop, extra_body : as OpenAI names them; `max_tokens=None` asks for 40,960
         tokens or what fits.
+    response_format : a pydantic model, or a JSON schema as a dict: `reply.parsed` is then its instance, or a dict.
     timeout : seconds, or a `Timeouts`. max_retries : tries after the first, before the first word only.
     keep_thinking : whether the thinking of earlier turns is sent again: "none", "last" or "all".
     journal : whether a reply that streams is also written to the journal, from which `%magistral recover` reads.
@@ -79,6 +80,7 @@ class Client:
         max_tokens: int | None = None,
         seed: int | None = None,
         stop: str | list[str] | None = None,
+        response_format: Any = None,
         extra_body: Mapping[str, Any] | None = None,
         timeout: float | Timeouts | None = None,
         max_retries: int = LEFT_OUT["max_retries"],
@@ -106,6 +108,7 @@ class Client:
             "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed, "stop": stop,
             "extra_body": extra_body, "timeout": timeout, "max_retries": max_retries, "keep_thinking": keep_thinking,
             "tokenizer": tokenizer, "journal": journal, "price": price, "budget": budget,
+            "response_format": response_format,
         })  # fmt: skip
         self._choice_made: Choice | None = None
         self._transport_made: Transport | None = None

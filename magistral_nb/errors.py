@@ -153,7 +153,11 @@ class NotAnAPIError(MagistralError):
 
 
 class ProtocolError(MagistralError):
-    """The server's stream makes no sense, or no chunk of it ever held a choice."""
+    """What came makes no sense: a stream in which no chunk ever held a choice, or what does not keep to its schema.
+
+    That is an answer that does not fit its `response_format`, with the whole text in `partial`, or a call whose
+    arguments its function does not take.
+    """
 
 
 class TooLargeError(MagistralError):

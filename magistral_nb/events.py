@@ -77,7 +77,10 @@ class AnswerDelta(_Wire):
 
 @dataclass(frozen=True, slots=True)
 class Reclassified(_Wire):
-    """All answer text so far was thinking: its opening tag stood in the prompt. At most once a reply."""
+    """All answer text so far was thinking: its opening tag stood in the prompt, or it was a draft that did not fit.
+
+    Each of the two at most once a reply.
+    """
 
     type: ClassVar[Literal["reclassified"]] = "reclassified"
     at: float = 0.0

@@ -39,9 +39,9 @@ class Exchange:
     def events(self) -> Generator[Event, None, None]:
         """Ask, and yield events as they arrive. What was held back comes out before an error is raised."""
         with journal() as kept:
-            context = None
+            context, following = None, None
             while True:
-                question = self.make_question(context)
+                question = following or self.make_question(context)
                 kept.begin(question.reply, question.note)
                 try:
                     question.bill.open()
@@ -53,26 +53,26 @@ class Exchange:
                             if question.is_cut:
                                 break
                     yield from question.end()
-                    return
                 except MagistralError as error:
                     context = _context_to_retry_with(error, question, context)
-                    if context is None:
-                        yield from _last_events(error, question)
-                        if not _came_too_late(error, question):
-                            _cut_frames(error)
-                            raise
-                        return
+                    if context is not None:
+                        continue
+                    yield from _last_events(error, question)
+                    _raise_unless_too_late(error, question)
                 except BaseException as stopped:
                     question.interrupt()
                     _cut_frames(stopped)
                     raise
+                following = question.follow_up
+                if following is None:
+                    return
 
     async def aevents(self) -> AsyncGenerator[Event, None]:
         """Do the same on the running event loop."""
         with journal() as kept:
-            context = None
+            context, following = None, None
             while True:
-                question = await self._amake_question(context)
+                question = following or await self._amake_question(context)
                 kept.begin(question.reply, question.note)
                 try:
                     question.bill.open()
@@ -87,20 +87,20 @@ class Exchange:
                                 break
                     for event in question.end():
                         yield event
-                    return
                 except MagistralError as error:
                     context = _context_to_retry_with(error, question, context)
-                    if context is None:
-                        for event in _last_events(error, question):
-                            yield event
-                        if not _came_too_late(error, question):
-                            _cut_frames(error)
-                            raise
-                        return
+                    if context is not None:
+                        continue
+                    for event in _last_events(error, question):
+                        yield event
+                    _raise_unless_too_late(error, question)
                 except BaseException as stopped:
                     question.interrupt()
                     _cut_frames(stopped)
                     raise
+                following = question.follow_up
+                if following is None:
+                    return
 
     async def _amake_question(self, context: int | None) -> Question:
         if self.reads_files:
@@ -119,6 +119,12 @@ def _last_events(error: MagistralError, question: Question) -> Iterable[Event]:
     if not _came_too_late(error, question):
         return question.fail(error)
     return question.end()
+
+
+def _raise_unless_too_late(error: MagistralError, question: Question) -> None:
+    if not _came_too_late(error, question):
+        _cut_frames(error)
+        raise error
 
 
 def _came_too_late(error: MagistralError, question: Question) -> bool:

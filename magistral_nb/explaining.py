@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,12 @@ from magistral_nb.errors import (
     ContextLengthError,
     MagistralError,
     PermissionDeniedError,
+)
+
+_SCHEMA = re.compile(r"response_format|json_schema|schema|grammar|structured", re.IGNORECASE)
+_NO_SCHEMAS = (
+    "Where a server takes no response_format, say json_schema=False in its Endpoint, or json_schema = false in a "
+    "settings file: then the answer is only checked."
 )
 
 
@@ -42,6 +49,8 @@ def _more(error: MagistralError, about: Circumstances) -> str:
         case BadRequestError() if "413" in error.message:
             characters = len(json.dumps(about.body["messages"], ensure_ascii=False))
             return f"The messages have {characters:,} characters: leave out old turns, pictures or pasted files."
+        case BadRequestError() if "response_format" in about.body and _SCHEMA.search(error.message):
+            return _NO_SCHEMAS
         case PermissionDeniedError():
             return f"The model was {about.model}."
         case APIConnectionError() if about.address_from:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -23,11 +23,14 @@ from magistral_nb.explaining import Circumstances, explain
 from magistral_nb.journal import Note
 from magistral_nb.keys.looks import KEY_IN_PROMPT, mark_told, notice_of_key
 from magistral_nb.messages import Image
+from magistral_nb.repairing import SAID, FormedAnswer, corrected
 from magistral_nb.replies import Reply
 from magistral_nb.running_count import likely_tokens
 from magistral_nb.scrubbed_events import ScrubbedEvents
 from magistral_nb.settings import Settings, Timeouts, shown_address
+from magistral_nb.structured import MisfitError
 from magistral_nb.tokens import CHARACTERS, TokenCounter, estimate_tokens, local_counter
+from magistral_nb.tools import Usable
 from magistral_nb.transports import Request
 
 DEFAULT_MAX_TOKENS = 40_960
@@ -50,7 +53,8 @@ class CallSettings(TypedDict, total=False):
     max_tokens: int | None
     seed: int | None
     stop: str | list[str] | None
-    tools: list[dict[str, Any]] | None
+    tools: Sequence[Usable] | None
+    response_format: Any
     extra_body: Mapping[str, Any] | None
     timeout: float | Timeouts | None
     max_retries: int
@@ -63,7 +67,10 @@ class CallSettings(TypedDict, total=False):
 
 @dataclass
 class Question:
-    """A request, and what turns its chunks into events and a reply."""
+    """A request, and what turns its chunks into events and a reply.
+
+    formed : the end of a reply whose answer must have a form; None for free text.
+    """
 
     request: Request
     decoder: Decoder
@@ -77,11 +84,20 @@ class Question:
     address_from: str
     note: Note | None
     scrubbed: ScrubbedEvents = field(default_factory=ScrubbedEvents)
+    formed: FormedAnswer[Question] | None = None
+
+    @property
+    def follow_up(self) -> Question | None:
+        """The request that must come next, once it is known: one for an answer that has the form."""
+        return self.formed.follow_up if self.formed else None
 
     def take(self, events: Sequence[Event]) -> Sequence[Event]:
         """Fold events into the reply without secrets, and pass them on, with what the usage tells of the prompt."""
         if not events:
             return events
+        return self._fold(self.formed.pass_on(events) if self.formed else events)
+
+    def _fold(self, events: Iterable[Event]) -> Sequence[Event]:
         told: list[Event] = []
         for event in self.scrubbed.take(events):
             told.append(event)
@@ -113,24 +129,38 @@ class Question:
         """Give out what was held back, and then the end. Raises an error if the reply is not whole."""
         if self.is_cut:
             at = time.perf_counter() - self.began
-            events = self.take(self.decoder.cut("budget", self.bill.usage(at), self.bill.notice(at)))
+            last = self.decoder.cut("budget", self.bill.usage(at), self.bill.notice(at))
         else:
             yield from self._flush()
-            events = self.take(self.decoder.close())
-        self.bill.close(self.reply)
+            last = self.decoder.close()
+        events = self._last(last)
+        self._close_bill()
         yield from events
+        if self.formed and self.formed.failure:
+            raise self.formed.failure
+
+    def _last(self, last: Sequence[Event]) -> Sequence[Event]:
+        """Fold the last events in, and return what is told of them; an answer that must have a form is read now."""
+        if self.formed is None:
+            return self.take(last)
+        said = [event for event in last if isinstance(event, SAID)]  # there is some if a budget cut the reply
+        rest = [event for event in last if not isinstance(event, SAID)]
+        return [*self.take(said), *self._fold(self.formed.settle(rest))]
+
+    def _close_bill(self) -> None:
+        self.bill.close(self.formed.billed if self.formed else self.reply)
 
     def interrupt(self) -> None:
         """Keep what was held back, and mark the reply as stopped by its reader."""
         self._flush()
         self.reply.interrupt(seconds=time.perf_counter() - self.began)
-        self.bill.close(self.reply)
+        self._close_bill()
 
     def fail(self, error: MagistralError) -> Sequence[Event]:
         """Give an error the facts that its raiser did not know; return the events that were held back."""
         events = self._flush()
         self.reply.seconds = time.perf_counter() - self.began
-        self.bill.close(self.reply)
+        self._close_bill()
         explain(error, self._circumstances())
         error.request_id = error.request_id or self.reply.request_id
         reply = self.reply
@@ -159,8 +189,29 @@ def make_question(
     `known_context` is the window that the server named in an error, in tokens. Raises ConfigurationError for
     settings and messages that no server could understand.
     """
-    model = _model(settings, row)
     said = read_question(asked, settings, row)
+    question = _ready(said, settings, row, reply, known_context, time.perf_counter())
+    if said.form:
+
+        def ask_again(misfit: MisfitError, spent: Usage | None) -> Question | None:
+            messages = corrected(said.messages, reply.answer, misfit)
+            if messages is None or said.form is None:
+                return None
+            again = _ready(replace(said, messages=messages), settings, row, reply, known_context, question.began)
+            again.formed = FormedAnswer(
+                said.form, reply, "", ask_again, usage=spent, is_second=True, draft_stands=bool(reply.answer)
+            )
+            return again
+
+        begun = said.messages[-1].text if said.messages[-1].role == "assistant" else ""
+        question.formed = FormedAnswer(said.form, reply, begun, ask_again)
+    return question
+
+
+def _ready(
+    said: Said, settings: Settings, row: Endpoint, reply: Reply, known_context: int | None, began: float
+) -> Question:
+    model = _model(settings, row)
     counter = local_counter(settings.tokenizer) if settings.tokenizer else CHARACTERS
     prompt_tokens = _prompt_tokens(said, counter)
     context = known_context or row.context
@@ -170,7 +221,6 @@ def make_question(
     if row.label:
         notices.insert(0, ("demonstration", row.label))
     price = _price(model, settings, row)
-    began = time.perf_counter()
     return Question(
         request=Request(
             body=_body(model, said, settings, row, max_tokens),
@@ -208,7 +258,8 @@ def make_question(
 def context_to_retry_with(error: ContextLengthError, question: Question) -> int | None:
     """Return the window that the server named, if a lower `max_tokens` would fit a question into it; else None."""
     limit = getattr(error, "limit", None)
-    if limit is None or question.known_context is not None or limit - question.prompt_tokens < LEAST_ROOM:
+    is_known = question.known_context is not None or (question.formed is not None and question.formed.is_second)
+    if limit is None or is_known or limit - question.prompt_tokens < LEAST_ROOM:
         return None
     return int(limit)
 
@@ -286,6 +337,8 @@ def _body(model: str, said: Said, settings: Settings, row: Endpoint, max_tokens:
         "max_tokens": max_tokens,
     }
     optional = {name: getattr(settings, name) for name in ("seed", "stop")} | {"tools": said.tools}
+    if said.form and row.json_schema and not said.tools:  # a server that keeps to a schema could call no function
+        optional["response_format"] = said.form.wire
     body.update({name: value for name, value in optional.items() if value is not None})
     prefill = prefill_fields(said.messages, row.dialect)
     return {**body, **prefill, **row.dialect.extra_body, **(settings.extra_body or {})}

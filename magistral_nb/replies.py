@@ -49,7 +49,7 @@ class Reply:
 
     `str(reply)` is the answer. Times are in seconds, counts in tokens, costs in USD. `complete` is True only if the
     server ended the reply in order. `thinking_seconds` is None where no time could be observed. `recorded` is the
-    date of the recording a reply was played from.
+    date of the recording a reply was played from. `parsed` is the value that `response_format` asked for.
     """
 
     model: str = ""
@@ -146,7 +146,7 @@ class Reply:
             "thinking": scrub(self.thinking),
             "answer": scrub(self.answer),
             "tool_calls": [call.to_dict() for call in self.tool_calls],
-            "parsed": scrub_data(self.parsed),
+            "parsed": scrub_data(_plain(self.parsed)),
             "finish_reason": self.finish_reason,
             "complete": self.complete,
             "usage": self.usage and self.usage.to_dict(),
@@ -194,6 +194,15 @@ _PLAIN_FIELDS = (
 
 def _known(kind: type[ToolCall | Usage | Notice], data: Mapping[str, Any]) -> dict[str, Any]:
     return {one.name: data[one.name] for one in fields(kind) if one.name in data}
+
+
+def _plain(parsed: Any) -> Any:
+    """Return a parsed value as plain JSON data; one that is plain already needs no pydantic."""
+    if parsed is None or type(parsed) in (str, int, float, bool):
+        return parsed
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(parsed, fallback=str)
 
 
 def _short(text: str) -> str:

@@ -27,6 +27,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "seed": None,
     "stop": None,
     "tools": None,
+    "response_format": None,
     "extra_body": None,
     "timeout": None,
     "max_retries": 2,

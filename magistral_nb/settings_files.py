@@ -229,8 +229,8 @@ class _Table:
 
 
 _PLAIN_FIELDS = (
-    "base_url", "key_env", "model", "revision", "system", "context", "hint", "label", "description", "api_key",
-    "allow_insecure",
+    "base_url", "key_env", "model", "revision", "system", "json_schema", "context", "hint", "label", "description",
+    "api_key", "allow_insecure",
 )  # fmt: skip
 
 

@@ -201,8 +201,8 @@ _DEFAULTS: Final[Mapping[str, _Kind]] = {
 }  # fmt: skip
 _ENDPOINT: Final[Mapping[str, _Kind]] = {
     "base_url": _ADDRESS, "key_env": _VARIABLE, "model": _TEXT, "revision": _one_of(*REVISIONS), "system": _FLAG,
-    "dialect": _TEXT, "context": _COUNT, "price_prompt": _PRICE, "price_completion": _PRICE, "headers": _HEADERS,
-    "hint": _TEXT, "label": _TEXT, "description": _TEXT, "timeout_connect": _SECONDS,
+    "dialect": _TEXT, "json_schema": _FLAG, "context": _COUNT, "price_prompt": _PRICE, "price_completion": _PRICE,
+    "headers": _HEADERS, "hint": _TEXT, "label": _TEXT, "description": _TEXT, "timeout_connect": _SECONDS,
     "timeout_first_event": _SECONDS, "timeout_between_events": _SECONDS, "timeout_total": _SECONDS,
     "api_key": _KEY, "allow_insecure": _FLAG,
 }  # fmt: skip

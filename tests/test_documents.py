@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ from magistral_nb import ENDPOINTS, Endpoint
 from magistral_nb.dialects import Dialect
 from tests.fake_server import FakeServer
 from tests.test_chat_oracles import DIFFERENCES
+from tests.test_client import events_of
 from tests.test_dialect_samples import sample
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -53,6 +55,37 @@ def test_the_python_of_adding_a_provider(campus: FakeServer, capsys: pytest.Capt
     assert isinstance(row["messages"][0]["content"], list)  # vLLM's dialect
     assert smaller["max_tokens"] < 16_000
     assert chatty["top_k"] == 0
+
+
+def test_the_program_of_the_tools_page(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One call is let through and answered; one that leaves the folder is stopped by the function."""
+    (code,) = blocks((DOCS / "tools.md").read_text("utf-8"), "python")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "monday.txt").write_text("Water the plants.", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    shown: list[str] = []
+
+    def agree(text: str) -> str:
+        shown.append(text)
+        return "y"
+
+    monkeypatch.setattr("builtins.input", agree)
+    program = compile(code.replace("http://127.0.0.1:8000/v1", server.base_url), "tools.md", "exec")
+    for name in ("monday.txt", "../secret.txt"):
+        arguments = json.dumps({"name": name})
+        call = {"index": 0, "id": "call00001", "function": {"name": "read_note", "arguments": arguments}}
+        server.play(events_of({"tool_calls": [call]}, finish="tool_calls"))
+        server.play(events_of({"content": "The plants."}))
+        if ".." in name:
+            with pytest.raises(PermissionError):
+                exec(program, {})
+        else:
+            exec(program, {})
+            assert server.requests[-1].json()["messages"][-1]["content"] == "Water the plants."
+    assert shown == [f"Run read_note(name={name!r})? [y/n] " for name in ("monday.txt", "../secret.txt")]
+    assert capsys.readouterr().out == "The plants.\n"
 
 
 def test_the_toml_of_adding_a_provider() -> None:

@@ -26,6 +26,8 @@ class Endpoint:
     revision : which Magistral it serves (2506, 2507, 2509); None to tell from the model id.
     template : the chat format of its model, if it is none of Magistral's (see `chat_format`).
     system : whether the default reasoning prompt belongs to its model.
+    json_schema : whether it holds an answer to a JSON schema and lets the model think before; else our own check of
+        the answer has to do.
     context : the window, in tokens; None if nobody knows, or if whoever starts the server decides.
     price : USD by the million tokens, or None.
     hint : what to do when it cannot be reached or knows no such model.
@@ -46,6 +48,7 @@ class Endpoint:
     template: str | None = None
     system: bool = True
     dialect: Dialect = PLAIN
+    json_schema: bool = True
     context: int | None = None
     price: Price | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)

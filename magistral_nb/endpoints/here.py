@@ -70,6 +70,7 @@ HERE = (
         key_needed=False,
         model="magistral",
         revision="2506",
+        json_schema=False,
         dialect=Dialect(name="ollama", history="reasoning", prefill="no", no_thinking_hint=KEEP_THE_PROMPT),
         hint=(
             "To start it: OLLAMA_CONTEXT_LENGTH=40960 ollama serve. To fetch the model: ollama pull magistral. "
@@ -83,6 +84,7 @@ HERE = (
         key_env="LM_API_TOKEN",
         key_needed=False,
         model="mistralai/magistral-small-2509",
+        json_schema=False,
         dialect=Dialect(
             name="lmstudio",
             prefill="no",
@@ -101,6 +103,7 @@ HERE = (
         base_url="http://127.0.0.1:8080/v1",
         key_needed=False,
         model="lmstudio-community/Magistral-Small-2509-MLX-4bit",
+        json_schema=False,
         dialect=Dialect(name="mlx", prefill="no", no_thinking_hint=KEEP_THE_PROMPT),
         hint=(
             "To start it: mlx_lm.server --model lmstudio-community/Magistral-Small-2509-MLX-4bit. The server loads "
@@ -114,6 +117,7 @@ HERE = (
         key_needed=False,
         model="mistralai/Magistral-Small-2506",
         timeouts=Timeouts(between_events=600),  # its first chunk comes before it has read the prompt
+        json_schema=False,
         dialect=Dialect(
             name="transformers-serve",
             prefill="no",
@@ -130,6 +134,7 @@ HERE = (
         key_env="LITELLM_PROXY_API_KEY",
         key_needed=False,
         model="magistral-small",
+        json_schema=False,
         dialect=Dialect(
             name="litellm",
             prefill="prefix",
@@ -158,6 +163,7 @@ HERE = (
         key_needed=False,
         # A prompt may take minutes to read here, and a token seconds: silence says nothing.
         timeouts=Timeouts(connect=None, first_event=None, between_events=None),
+        json_schema=False,
         dialect=Dialect(
             name="transformers",
             thought_chunk="string",

@@ -17,6 +17,7 @@ HOSTED = (
         base_url="https://api.ai.it.ufl.edu/v1",
         key_env="NAVIGATOR_API_KEY",
         model="magistral-small",
+        json_schema=False,
         # The name does not say which Magistral Small it is, and neither does UF's page.
         dialect=Dialect(
             name="navigator",
@@ -34,6 +35,7 @@ HOSTED = (
         base_url="https://api.together.ai/v1",
         key_env="TOGETHER_API_KEY",
         revision="2506",
+        json_schema=False,
         dialect=Dialect(name="together", prefill="no", no_thinking_hint=KEEP_THE_PROMPT),
         context=128_000,
         timeouts=Timeouts(),  # the endpoint is yours alone, and may just be starting
@@ -76,6 +78,7 @@ HOSTED = (
         key_env="HF_TOKEN",
         key_counts=False,
         model="mistralai/Magistral-Small-2509",
+        json_schema=False,
         dialect=Dialect(name="hf-router", prefill="no", no_thinking_hint=KEEP_THE_PROMPT),
         timeouts=ALWAYS_LOADED,
         hint=(

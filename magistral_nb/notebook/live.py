@@ -121,7 +121,7 @@ class TerminalLive:
         self._patience = Patience(limits)
         self._was_silent = False
         self._show_thinking = show_thinking
-        self._printed = {"Thinking": 0, "Answer": 0}
+        self._printed = {"Thinking": "", "Answer": ""}
         self._told: list[str] = []
 
     def look(self, asking: Asking) -> None:
@@ -132,7 +132,7 @@ class TerminalLive:
             sys.stdout.write(f"{plain(waiting.text)}\n")
             sys.stdout.flush()
         self._print_new(asking.reply)
-        silence = self._patience.look(waiting, sum(self._printed.values()))
+        silence = self._patience.look(waiting, sum(map(len, self._printed.values())))
         if silence and not self._was_silent:  # said once for each silence: what is printed stays
             sys.stdout.write(f"\n[{silence}]\n")
             sys.stdout.flush()
@@ -155,9 +155,11 @@ class TerminalLive:
         self._print("Answer", reply.answer)
 
     def _print(self, name: str, text: str) -> None:
-        done = self._printed[name]
-        if len(text) > done:
-            before = "" if done else f"\n{name}:\n"
-            sys.stdout.write(before + plain(text[done:]))
+        printed = self._printed[name]
+        if not text.startswith(printed):
+            printed = ""  # what stood there was taken back: another answer came
+        if len(text) > len(printed):
+            before = "" if printed else f"\n{name}:\n"
+            sys.stdout.write(before + plain(text[len(printed) :]))
             sys.stdout.flush()
-            self._printed[name] = len(text)
+            self._printed[name] = text

@@ -24,6 +24,8 @@ from magistral_nb.notebook.clients import Clients
 from magistral_nb.notebook.commands import command_named
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive
 from magistral_nb.notebook.memory import Memory, running_cell
+from magistral_nb.notebook.named_formats import format_named
+from magistral_nb.notebook.new_cells import insert_code
 from magistral_nb.notebook.options import parse_options, split_ask, with_options, without_semicolon
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture, prompt_picture
@@ -80,6 +82,8 @@ class Magistral(Magics):
     def client(self, options: Namespace | None = None, *, only_to_look: bool = False) -> tuple[Client, CallSettings]:
         """Return the client for a question with these options, and the question's settings."""
         given = {name: value for name, value in vars(options or Namespace()).items() if value is not None}
+        if "response_format" in given:
+            given["response_format"] = format_named(given["response_format"], self.shell.user_ns)
         configured = {name: getattr(self, name) for name in self.class_trait_names(config=True)}
         return self._clients.client_for(given, configured, only_to_look=only_to_look)
 
@@ -112,6 +116,8 @@ class Magistral(Magics):
         reply = asking.reply
         failure = stopped or asking.error
         shown = not failure or bool(reply.thinking or reply.answer)
+        if options.insert_code and not failure:
+            insert_code(reply, self.shell)
         final = picture(reply, form=options.format, show_thinking=not options.hide_thinking) if shown else None
         live.finish(reply, final)
         self.memory.keep(cell, question, reply, continued=continued)

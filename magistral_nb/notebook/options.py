@@ -57,6 +57,8 @@ OPTIONS = (
     ),
     _flag("--dry-run", help="send nothing, and show what the model would see"),
     _flag("--jinja", help="fill in {{ name }} from the notebook's variables; without it the text is sent as typed"),
+    Option(("--response-format",), "the answer must fit this variable: a pydantic model, or a JSON schema"),
+    _flag("--insert-code", help="put the code of the answer into a new cell below; nothing is run"),
     Option(("-f", "--format"), f"how to show the reply: {', '.join(FORMS)}", {"choices": FORMS}),
 )
 
@@ -153,9 +155,20 @@ def _next_word(line: str, start: int) -> tuple[str, int]:
 
 def settings_of(options: Namespace) -> CallSettings:
     """Return the options that are settings of a call, by the names of `Client`; None means not given."""
-    names = ("model", "system", "instructions", "temperature", "top_p", "max_tokens", "seed", "keep_thinking", "budget")
+    names = (
+        "model",
+        "system",
+        "instructions",
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "seed",
+        "keep_thinking",
+        "budget",
+        "response_format",
+    )
     settings: CallSettings = {}
     for name in names:
-        if (value := getattr(options, name)) is not None:
+        if (value := getattr(options, name, None)) is not None:
             settings[name] = value  # type: ignore[literal-required]  # the names are those of CallSettings
     return settings

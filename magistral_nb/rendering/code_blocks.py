@@ -2,6 +2,28 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class CodeBlock(NamedTuple):
+    """What stands in a block, and the language that its fence names, in small letters; "" if none is named."""
+
+    code: str
+    language: str
+
+
+def fenced_code(markdown: str) -> list[CodeBlock]:
+    """Return every code block, in order. One whose fence is not closed goes to the end of the text.
+
+    >>> fenced_code("Try:\\n```python\\nprint(1)\\n```")
+    [CodeBlock(code='print(1)', language='python')]
+    """
+    from markdown_it import MarkdownIt
+
+    tokens = MarkdownIt("commonmark").disable(["inline", "text_join"]).parse(markdown)
+    blocks = [token for token in tokens if token.type in ("fence", "code_block")]
+    return [CodeBlock(block.content.rstrip("\n"), _language(block.info)) for block in blocks]
+
 
 def code_blocks(markdown: str) -> list[str]:
     """Return the content of every code block, in order, without its fence.
@@ -9,7 +31,10 @@ def code_blocks(markdown: str) -> list[str]:
     >>> code_blocks("Try:\\n```python\\nprint(1)\\n```")
     ['print(1)']
     """
-    from markdown_it import MarkdownIt
+    return [block.code for block in fenced_code(markdown)]
 
-    tokens = MarkdownIt("commonmark").parse(markdown)
-    return [token.content.rstrip("\n") for token in tokens if token.type in ("fence", "code_block")]
+
+def _language(info: str) -> str:
+    """Return the language in a fence's info string: `python title="x"`, `{.python}`, `{python}`, `Python`."""
+    words = info.strip().strip("{}").split()
+    return words[0].lstrip(".").rstrip(",").lower() if words else ""

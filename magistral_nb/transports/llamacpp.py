@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from magistral_nb.engine_options import Kv
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.transports import Chunk, Request, demo_model
+from magistral_nb.transports.answer_grammars import demo_grammar, schema_of
 from magistral_nb.transports.gguf_file import read_gguf
 from magistral_nb.transports.llamacpp_engine import Load
 from magistral_nb.transports.llamacpp_sharing import Loaded, News, SharedEngine, borrow, is_loaded, release
@@ -256,8 +257,14 @@ def _loading(**more: Any) -> Chunk:
 
 
 def _allowed(request: Request) -> Request:
-    """Leave out the grammar where there are tools: llama.cpp refuses the two together."""
-    if not (request.body.get("tools") and "grammar" in request.body):
-        return request
-    body: dict[str, Any] = {name: value for name, value in request.body.items() if name != "grammar"}
+    """Leave out the grammar where there are tools: llama.cpp refuses the two together. A schema is a grammar, too."""
+    body = dict(request.body)
+    schema = schema_of(body)
+    if body.get("tools"):
+        body.pop("grammar", None)
+    elif schema is not None and (grammar := demo_grammar(schema) if "grammar" in body else None):
+        body["grammar"] = grammar
+        del body["response_format"]
+    elif schema is not None:
+        body.pop("grammar", None)  # llama.cpp's own way: it lets the model think, but not in our sentences
     return replace(request, body=body)

@@ -13,12 +13,13 @@ from typing import Any, Literal, Protocol
 
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.transports import Chunk, Request
+from magistral_nb.transports.answer_grammars import PLAIN_TAGS, ThoughtTags, magistral_grammar, schema_of
 from magistral_nb.transports.magistral_format import prompt_of, refuse_pictures
 from magistral_nb.transports.raw_reply import ARGUMENTS, CALL, CALL_ID, CLOSING, OPENING, RawReply
 
 _KEPT = (OPENING, CLOSING, CALL, CALL_ID, ARGUMENTS)
 """Control tokens that a reply may hold, and that llama.cpp would leave out of its text."""
-_NOT_HERE = ("response_format", "grammar", "json_schema")
+_NOT_HERE = ("grammar", "json_schema")
 """What would forbid the thought at the head of every reply."""
 
 
@@ -55,7 +56,8 @@ class OwnTokens:
         refuse_pictures(body["messages"], endpoint="gguf")
         prompt, opened = prompt_of(body["messages"], body.get("tools"), self.revision)
         ids = self.ids(prompt.parts, str(body["model"]), tokenizer)
-        kept = {name: value for name, value in body.items() if name not in ("messages", "tools")}
+        kept = {name: value for name, value in body.items() if name not in ("messages", "tools", "response_format")}
+        kept |= self._answer_grammar(body, tokenizer, opened=bool(opened))
         preserved = [word for word in _KEPT if word in self._controls]
         spelled = {**kept, "prompt": ids, "preserved_tokens": preserved}
         return replace(request, body=spelled, raw=True), RawReply(str(body["model"]), opened=opened)
@@ -66,6 +68,18 @@ class OwnTokens:
         for kind, text in parts:
             ids += [self._control(text, model, tokenizer)] if kind == "control" else tokenizer.tokenize(text, model)
         return ids
+
+    def _answer_grammar(self, body: Mapping[str, Any], tokenizer: Tokenizer, *, opened: bool) -> dict[str, str]:
+        """Return what holds the answer to a schema and leaves the thought free; nothing if functions may be called."""
+        schema = schema_of(body)
+        if schema is None or body.get("tools"):
+            return {}
+        tags: ThoughtTags = PLAIN_TAGS
+        if OPENING in self._controls:
+            opening, closing = (self._control(word, str(body["model"]), tokenizer) for word in (OPENING, CLOSING))
+            tags = (f"<[{opening}]>", f"<[{closing}]>")
+        grammar = magistral_grammar(schema, tags, opened=opened)
+        return {"grammar": grammar} if grammar else {}
 
     def chunks(self, chunk: Chunk, reply: RawReply, ended: Ended) -> list[Chunk]:
         """Return what a chunk of a completion is in the shape of a chat's. Notes of the transport pass."""

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCKS = [
     pytest.param(code, id=f"{page}-{number}")
-    for page in ("README.md", "docs/quickstart.md", "docs/reliability.md", "docs/cost.md")
+    for page in ("README.md", "docs/quickstart.md", "docs/reliability.md", "docs/cost.md", "docs/structured-output.md")
     for number, code in enumerate(BLOCK.findall((ROOT / page).read_text("utf-8")), 1)
 ]
 
