@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from magistral_nb import (
     ENDPOINTS,
     BadRequestError,
+    Budget,
+    BudgetExceededError,
     Client,
     ConfigurationError,
     ConnectionLostError,
@@ -305,3 +307,28 @@ def test_strict_is_said_of_schemas_that_are(server: FakeServer) -> None:
     assert sent(server)["response_format"]["json_schema"]["strict"] is True
     client.chat("hi", response_format=SCHEMA)
     assert sent(server)["response_format"]["json_schema"]["strict"] is False
+
+
+def test_a_budget_pays_for_both_requests_once(server: FakeServer) -> None:
+    server.play(says(BAD, usage=(100, 20, 5)))
+    server.play(says(GOOD, usage=(150, 30, 7)))
+    budget = Budget(tokens=5_000)
+    reply = client_for(server, budget=budget).chat("hi", response_format=Prime)
+    assert reply.parsed == Prime(number=91)
+    assert budget.spent.tokens == 100 + 20 + 150 + 30
+
+
+def test_a_budget_that_is_used_up_allows_no_second_request(server: FakeServer) -> None:
+    server.play(says(BAD, usage=(900, 90, 5)))
+    with pytest.raises(BudgetExceededError) as caught:
+        client_for(server, budget=Budget(tokens=1_000)).chat("hi", response_format=Prime)
+    assert len(server.requests) == 1
+    assert caught.value.partial
+    assert caught.value.partial.answer == BAD
+
+
+def test_a_budget_ends_an_answer_softly(server: FakeServer) -> None:
+    server.play(events_of(*[{"content": "word "}] * 2_000))
+    reply = client_for(server, budget=Budget(tokens=600)).chat("hi", response_format=Prime)
+    assert (reply.finish_reason, reply.parsed, len(server.requests)) == ("budget", None, 1)
+    assert reply.answer.startswith("word word")

@@ -112,8 +112,8 @@ def test_an_open_thought_is_continued(client: Client) -> None:
 def test_what_cannot_be_asked_is_refused(client: Client) -> None:
     with pytest.raises(ConfigurationError, match="reads no pictures yet"):
         client.chat(Message("user", (Image(PIXEL), Text("What is it?"))))
-    with pytest.raises(ConfigurationError, match="response_format"):
-        client.chat("q", extra_body={"response_format": {"type": "json_object"}})
+    with pytest.raises(ConfigurationError, match="grammar"):
+        client.chat("q", extra_body={"grammar": 'root ::= "x"'})
     with pytest.raises(TemplateError, match="it says nothing and calls nothing"):
         client.chat([user("q"), assistant(""), user("r")])
 
