@@ -323,4 +323,6 @@ def test_a_prompt_holds_the_tool_and_its_result_as_text(server: FakeServer, revi
     assert controls.count("[/TOOL_RESULTS]") == 1
     assert controls.count("[INST]") == 1
     rendered = Prompt.render(HISTORY, revision=revision, tools=[Tool(forecast).definition])
+    by_function = Prompt.render(HISTORY, revision=revision, tools=[forecast])
+    assert (by_function.text, by_function.tools) == (rendered.text, rendered.tools)
     assert rendered.text.endswith(prompt.text[-200:])

@@ -12,6 +12,7 @@ from magistral_nb.chat_format.refusals import refusal
 from magistral_nb.chat_format.turns import NO_ID
 from magistral_nb.errors import TemplateError
 from magistral_nb.events import ToolCall
+from magistral_nb.tools import Usable, definition_of
 
 MOST_TOOLS = 1_000
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -51,9 +52,10 @@ def read_call(call: object, number: int) -> ToolCall:
     return ToolCall(call_id, str(name), _arguments(function["arguments"], number))
 
 
-def read_tools(tools: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
+def read_tools(tools: Sequence[Usable] | None) -> list[dict[str, Any]]:
     """Return the definitions as the format tells them: name, description and parameters, in this order.
 
+    A function stands for its own definition.
     Raises TemplateError for a definition that is no OpenAI-shaped function, or whose parameters are no JSON Schema.
     """
     if tools is None:
@@ -62,7 +64,7 @@ def read_tools(tools: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]
         raise TemplateError(f"Tools are a list of definitions, not a {type(tools).__name__}.")
     if len(tools) > MOST_TOOLS:
         raise TemplateError(f"There are {len(tools):,} tools; {MOST_TOOLS:,} are the limit.")
-    return [_definition(number, tool) for number, tool in enumerate(tools, 1)]
+    return [_definition(number, definition_of(tool)) for number, tool in enumerate(tools, 1)]
 
 
 def _arguments(arguments: object, number: int) -> str:

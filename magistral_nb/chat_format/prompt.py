@@ -20,6 +20,7 @@ from magistral_nb.rendering.prompt import prompt_html, prompt_text
 from magistral_nb.scrubbing import scrub, scrub_data
 from magistral_nb.templating import NEWEST_COMMON
 from magistral_nb.tokens import CHARACTERS, TokenCount, TokenCounter
+from magistral_nb.tools import Usable, definition_of
 
 PROMPT_MIME = "application/vnd.magistral.prompt.v1+json"
 """The type under which `Prompt.to_dict()` is stored in a notebook."""
@@ -65,7 +66,7 @@ class Prompt:
         messages: Sequence[Message | Mapping[str, Any]],
         *,
         revision: str = NEWEST_COMMON,
-        tools: Sequence[Mapping[str, Any]] | None = None,
+        tools: Sequence[Usable] | None = None,
         continue_final: bool = False,
     ) -> Prompt:
         """Return the prompt that a conversation makes; no system prompt is added.
@@ -82,7 +83,7 @@ class Prompt:
         messages: Sequence[Message | Mapping[str, Any]],
         *,
         revision: str,
-        tools: Sequence[Mapping[str, Any]] | None,
+        tools: Sequence[Usable] | None,
         continue_final: bool,
         added: int = 0,
     ) -> Prompt:
@@ -103,7 +104,7 @@ class Prompt:
             revision=revision,
             pieces=tuple(_with_pictures(parts, pictures)),
             messages=tuple(copy.deepcopy(list(messages))),  # what the caller changes later changes no prompt
-            tools=tuple(copy.deepcopy(list(tools or ()))),
+            tools=tuple(copy.deepcopy([definition_of(one) for one in tools or ()])),
             continue_final=continue_final,
             system=kind_of_system(settled, revision),
             notices=(blind,) if pictures and not format_.sees else (),

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from magistral_nb.tools.calls import CheckedCall, Tool, Usable, check_call, definitions
+from magistral_nb.tools.calls import CheckedCall, Tool, Usable, check_call, definition_of, definitions
 
-__all__ = ["CheckedCall", "Tool", "Usable", "check_call", "definitions"]
+__all__ = ["CheckedCall", "Tool", "Usable", "check_call", "definition_of", "definitions"]

@@ -133,6 +133,11 @@ def definitions(tools: object) -> list[Mapping[str, Any]] | None:
     return told
 
 
+def definition_of(one: Any) -> Any:
+    """Return the definition of a function or a `Tool`; anything else stays what it is."""
+    return _tool(one).definition if isinstance(one, Tool) or callable(one) else one
+
+
 def check_call(call: ToolCall, *, tools: Sequence[Callable[..., Any] | Tool]) -> CheckedCall:
     """Return a call, checked against the function that it names; nothing is run.
 
