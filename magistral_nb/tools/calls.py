@@ -121,14 +121,18 @@ _WHAT_TOOLS_ARE = "tools=[…] holds functions with type hints, pydantic models,
 
 
 def definitions(tools: object) -> list[Mapping[str, Any]] | None:
-    """Return tools in OpenAI's shape; dicts stay as they are. Raises ConfigurationError for what is no tool."""
+    """Return tools in OpenAI's shape; dicts stay as they are, whatever they hold.
+
+    Raises ConfigurationError for what is no tool, and for a function whose name another tool has.
+    """
     if tools is None:
         return None
     if isinstance(tools, str | bytes | Mapping) or not isinstance(tools, Sequence):
         raise ConfigurationError(f"tools is {short(tools)}, and should be a list.", hint=_WHAT_TOOLS_ARE)
     told = [one if isinstance(one, Mapping) else _tool(one).definition for one in tools]
     names = [name for one in told if isinstance(name := _name_in(one), str)]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    ours = [str(_name_in(made)) for one, made in zip(tools, told, strict=True) if not isinstance(one, Mapping)]
+    if twice := next((name for name in ours if names.count(name) > 1), None):
         raise ConfigurationError(f"Two tools are called {twice}.", hint="Give one another name: Tool(f, name='…').")
     return told
 
