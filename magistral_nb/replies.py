@@ -21,6 +21,7 @@ from magistral_nb.events import (
     Waiting,
 )
 from magistral_nb.messages import Message, assistant
+from magistral_nb.rendering.text import whole
 from magistral_nb.scrubbing import scrub, scrub_data
 
 
@@ -140,8 +141,11 @@ class Reply:
         return assistant(self.answer, thinking=self.thinking, tool_calls=self.tool_calls)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the reply as plain JSON data; `from_dict` reads it back. No secret that is known by now is in it."""
-        return {
+        """Return the reply as plain JSON data that can be saved; `from_dict` reads it back.
+
+        No secret that is known by now is in it.
+        """
+        data = {
             "v": 1,
             "thinking": scrub(self.thinking),
             "answer": scrub(self.answer),
@@ -158,6 +162,8 @@ class Reply:
             "recorded": self.recorded,
             "notices": [notice.to_dict() for notice in self.notices],
         }
+        written: dict[str, Any] = whole(data)
+        return written
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Reply:

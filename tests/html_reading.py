@@ -12,7 +12,7 @@ ALLOWED = {
     "br": set(),
     "code": {"class", "dir"},
     "details": {"class", "open"},
-    "div": {"class", "dir"},
+    "div": {"class", "dir", "role"},
     "em": set(),
     "hr": set(),
     "li": {"dir"},

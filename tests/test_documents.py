@@ -14,6 +14,7 @@ import pytest
 from magistral_nb import ENDPOINTS, Endpoint
 from magistral_nb.dialects import Dialect
 from tests.fake_server import FakeServer
+from tests.hostile import CORPUS
 from tests.test_chat_oracles import DIFFERENCES
 from tests.test_client import events_of
 from tests.test_dialect_samples import sample
@@ -130,3 +131,14 @@ def test_the_table_of_dialects_is_true() -> None:
         words = {"tags": "tags in plain text", "reasoning": "the field `reasoning`", "chunks": "parts"}
         assert goes_back.startswith(words[dialect.history])
         assert set(re.findall(r"`(\w+)`", carries)) == set(dialect.extra_body)
+
+
+def test_the_table_of_hostile_kinds_names_every_kind_and_its_test() -> None:
+    section = (DOCS / "security.md").read_text("utf-8").partition("## What a text may try")[2].partition("\n## ")[0]
+    rows = {row[0].strip("`"): row[3] for row in re.findall(r"^\| (\S+) \| (.+?) \| (.+?) \| (.+?) \|$", section, re.M)}
+    rows.pop("kind", None)
+    assert set(rows) == {case["kind"] for case in CORPUS}
+    named = {name for where in rows.values() for name in re.findall(r"`([\w/.]+\.py)`", where)}
+    assert named
+    for name in named:
+        assert any((DOCS.parent / folder / name).exists() for folder in ("tests", "."))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magistral_nb.rendering.prompt import MOST_CHARACTERS, MOST_PARTS, prompt_html, prompt_text
+from tests.hostile import TEXTS as HOSTILE
 from tests.html_reading import Reading, read
 
-HOSTILE = json.loads((Path(__file__).parent / "data" / "hostile_static.json").read_text("utf-8"))
 Json = dict[str, Any]
 
 
@@ -153,7 +151,7 @@ def test_hostile_text_is_only_text(case: Json) -> None:
     assert "\x1b" not in prompt_text(prompt(**everywhere))
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["control", "text"]), st.text(max_size=20))))
 def test_any_text_is_safe_and_nothing_is_framed_that_is_no_token(pairs: list[tuple[str, str]]) -> None:
     reading = page(parts=[part(kind, text, "user", 1) for kind, text in pairs])

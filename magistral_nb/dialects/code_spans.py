@@ -106,6 +106,9 @@ class CodeTracker:
         if self._in_indented:
             return
         if token[0] in "`~" and len(token) >= 3:
+            if token == self.span:  # models open a block at the end of a line; to CommonMark this would open another
+                self._end_span("closed")
+                return
             if self.span:
                 self._end_span("broken")
             self._fence, self._on_opening_fence = token, True

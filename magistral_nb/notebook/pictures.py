@@ -10,7 +10,7 @@ from magistral_nb.chat_format import Prompt
 from magistral_nb.rendering.code_blocks import code_blocks
 from magistral_nb.rendering.prompt import prompt_html, prompt_text
 from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
-from magistral_nb.rendering.text import plain
+from magistral_nb.rendering.text import plain, plain_json
 from magistral_nb.replies import Reply
 from magistral_nb.scrubbing import scrub
 
@@ -54,12 +54,7 @@ def _code(data: Mapping[str, Any], text: str) -> Bundle:
 
 
 def _json(data: Mapping[str, Any], text: str) -> Bundle:
-    return {"application/json": data, "text/plain": _visible(json.dumps(data, indent=2, ensure_ascii=False))}
-
-
-def _visible(encoded: str) -> str:
-    """Escape what a terminal would obey the way JSON does, so that the text can still be read back."""
-    return "".join(mark if plain(mark) == mark else json.dumps(mark)[1:-1] for mark in encoded)
+    return {"application/json": data, "text/plain": plain_json(json.dumps(data, indent=2, ensure_ascii=False))}
 
 
 _FORMS: Mapping[str, Callable[[Mapping[str, Any], str], Bundle]] = {

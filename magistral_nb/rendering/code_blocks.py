@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+MOST_LINES = 15_000
+"""A text with more lines is searched for fences only: a line costs the parser up to 60 µs."""
+
+_FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,})([^`\n]*)\n((?:.*\n)*?) {0,3}\1", re.MULTILINE)
+_SIGNS = ("```", "~~~", "    ", "\t")
 
 
 class CodeBlock(NamedTuple):
@@ -18,6 +25,10 @@ def fenced_code(markdown: str) -> list[CodeBlock]:
     >>> fenced_code("Try:\\n```python\\nprint(1)\\n```")
     [CodeBlock(code='print(1)', language='python')]
     """
+    if not any(sign in markdown for sign in _SIGNS):
+        return []
+    if markdown.count("\n") > MOST_LINES:
+        return [CodeBlock(match[3].rstrip("\n"), _language(match[2])) for match in _FENCED.finditer(markdown)]
     from markdown_it import MarkdownIt
 
     tokens = MarkdownIt("commonmark").disable(["inline", "text_join"]).parse(markdown)
@@ -26,7 +37,7 @@ def fenced_code(markdown: str) -> list[CodeBlock]:
 
 
 def code_blocks(markdown: str) -> list[str]:
-    """Return the content of every code block, in order, without its fence.
+    """Return the text of every code block, in order; only the outermost fence is taken off.
 
     >>> code_blocks("Try:\\n```python\\nprint(1)\\n```")
     ['print(1)']

@@ -9,14 +9,16 @@ from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
-from markdown_it.rules_block import StateBlock, table
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline, image
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from magistral_nb.rendering.formulas import add_formulas, formula_code, formula_html
 
-MOST_FORMULAS = 2_000
-"""Formulas in one text that are typeset; MathJax needs about a millisecond for each, and the rest are code."""
+MOST_TYPESET = 25_000
+"""How much of one text is typeset: the characters of its formulas, and 25 for each. The rest are code. MathJax needs
+about a millisecond for a small formula, and stops the page meanwhile."""
 
 # Only what JupyterLab's sanitizer lets through: no var(), and alpha greys that read on black and on white.
 _LINE = "1px solid rgba(128,128,128,0.35)"
@@ -46,15 +48,21 @@ _MAIL = re.compile(r"mailto:(?P<host>[^@\s?#]+@[a-z0-9.-]+)(?=[?]|$)", re.IGNORE
 
 
 def parser(*, deepest_nesting: int, most_tokens: int) -> MarkdownIt:
-    """Return a CommonMark parser with tables, strikethrough and formulas, and without HTML."""
+    """Return a CommonMark parser with tables, strikethrough and formulas, and without HTML.
 
-    def small_table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
-        return len(state.tokens) <= most_tokens and table(state, first, end, silent)
+    It raises OverflowError, early, at a text that would become more than `most_tokens` blocks.
+    """
+
+    def count_tokens(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+        if len(state.tokens) > most_tokens:
+            raise OverflowError(f"more than {most_tokens:,} pieces")
+        return False
 
     options = {"html": False, "xhtmlOut": False, "maxNesting": deepest_nesting}
     made = _Parser("commonmark", options, renderer_cls=_Renderer).enable(["table", "strikethrough"])
-    made.block.ruler.at("table", small_table, {"alt": ["paragraph", "reference"]})
     add_formulas(made)
+    made.block.ruler.before("formula", "count_tokens", count_tokens)
+    made.inline.ruler.at("image", _image_outside_of_images)
     return made
 
 
@@ -65,6 +73,17 @@ def link_target(url: str) -> str:
     """
     match = _WEB.match(url) or _MAIL.match(url)
     return unquote(match["host"]) if match else ""
+
+
+def _image_outside_of_images(state: StateInline, silent: bool) -> bool:
+    """Read an image, whose description is only text: one within another would be read again by each around it."""
+    if state.env.get("in_image"):
+        return False
+    state.env["in_image"] = True
+    try:
+        return image(state, silent)
+    finally:
+        state.env["in_image"] = False
 
 
 class _Parser(MarkdownIt):
@@ -98,8 +117,8 @@ class _Renderer(RendererHTML):
 
     def formula(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
-        env["formulas"] = env.get("formulas", 0) + 1
-        if env["formulas"] > MOST_FORMULAS:
+        env["typeset"] = env.get("typeset", 0) + 25 + len(token.content)
+        if env["typeset"] > MOST_TYPESET:
             return formula_code(token.content, opening=token.markup)
         shown = formula_html(token.content, opening=token.markup)
         return f"<div>{shown}</div>\n" if token.block else shown

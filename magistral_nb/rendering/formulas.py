@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from markdown_it.rules_core import StateCore
     from markdown_it.rules_inline import StateInline
 
-LONGEST_FORMULA = 5_000
-"""In characters: a longer formula is shown as code."""
+LONGEST_FORMULA = 2_000
+"""In characters: a longer formula is shown as code. MathJax needs up to 0.3 ms for one."""
+
+DEEPEST_FORMULA = 50
+"""Groups in each other: at 900 MathJax stops the whole page for minutes, at 50 it needs nothing worth mentioning."""
 
 _ENVIRONMENT = r"\\begin\{(?:align|alignat|eqnarray|equation|flalign|gather|multline)\*?\}"
 _OPENING = re.compile(r"\\[(\[]|(?<!\$)\$\$?(?!\$)")
@@ -44,11 +47,13 @@ _REFUSED = re.compile(
     r"|require|def|[gex]def|let|futurelet|(?:re)?new(?:command|environment|tagform)|providecommand"
     r"|Declare\w+|Newextarrow|definecolor|mathtoolsset"  # change the formulas that come after it, in any cell
     r"|mmlToken|toggle|mathtip|texttip|action|unicode"  # react to the mouse, or show what the source does not
-    r"|[Rr]ule|Space|raise(?:box)?|lower|move(?:left|right))(?![A-Za-z])"  # draw over the rest of the page
+    r"|[Rr]ule|Space|raise(?:box)?|lower|move(?:left|right)"  # draw over the rest of the page
+    r"|smash|(?:math)?[rlc]lap)(?![A-Za-z])"
     r"|(?:\\(?:hspace|hskip|kern|mkern|mskip|mspace)\*?\s*\{?|\\\\\s*\[)\s*-?\s*"
     r"(?:\d{3}|\d{2}[\d.]*\s*(?:em|ex|cm|in|pc))"  # … as do long distances
     r"|\*\s*\{\s*\d{3}"  # an array of hundreds of columns
 )
+_GROUPS = re.compile(r"[{}]|\\(?:begin|end|left|right)(?![A-Za-z])|\\.", re.DOTALL)
 _LABEL = re.compile(r"\\label\s*\{[^{}]*\}")
 
 
@@ -64,13 +69,21 @@ def formula_html(tex: str, *, opening: str) -> str:
     >>> formula_html("a<b", opening="$")
     '<span class="tex2jax_process mathjax_process" dir="ltr">\\(a&lt;b\\)</span>'
     """
-    if len(tex) > LONGEST_FORMULA or _REFUSED.search(tex):
+    if len(tex) > LONGEST_FORMULA or _REFUSED.search(tex) or _depth(tex) > DEEPEST_FORMULA:
         return formula_code(tex, opening=opening)
     display = is_display(opening)
     left, right = (r"\[", r"\]") if display else (r"\(", r"\)")
     style = ' style="display:block;overflow-x:auto;overflow-y:hidden;padding:2px 0"' if display else ""
     shown = escape(left + _LABEL.sub("", tex) + right)  # a label would become an id of the page
     return f'<span class="tex2jax_process mathjax_process" dir="ltr"{style}>{shown}</span>'
+
+
+def _depth(tex: str) -> int:
+    depth = deepest = 0
+    for sign in _GROUPS.findall(tex):
+        depth += {"{": 1, "\\begin": 1, "\\left": 1, "}": -1, "\\end": -1, "\\right": -1}.get(sign, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def formula_code(tex: str, *, opening: str) -> str:

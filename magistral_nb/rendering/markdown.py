@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 1_000_000
 """In characters: a longer text is shown as it is, unformatted."""
 
-MOST_MARKS = 100_000
-"""Line breaks and characters such as `*` and `[`: a text with more is shown unformatted. Each costs about 20 µs."""
+MOST_MARKS = 30_000
+"""Line breaks and characters such as `*`, weighed: a text with more is shown unformatted. One costs about 20 µs."""
 
-MOST_TOKENS = 100_000
+MARKS = {"[": 4, "\n": 2, "<": 2} | dict.fromkeys("!$&*\\]_`|~", 1)
+"""The characters that the parser stops at, and how much each may cost: what stands in brackets is read repeatedly."""
+
+MOST_TOKENS = 30_000
 """Pieces of the parsed text: one with more is shown unformatted. A short text can ask for a huge empty table."""
 
 DEEPEST_NESTING = 40
@@ -35,10 +38,13 @@ def markdown_html(text: str) -> str:
     <p dir="auto"><em>Hi</em> &lt;b&gt;</p>
     """
     text = plain(text)
-    if len(text) > LONGEST_TEXT or sum(map(text.count, "\n!$&*<[\\]_`~")) > MOST_MARKS:
+    if len(text) > LONGEST_TEXT or _cost(text) > MOST_MARKS:
         return unformatted_html(text)
     environment: dict[str, Any] = {}
-    tokens = _parser().parse(text, environment)
+    try:
+        tokens = _parser().parse(text, environment)
+    except OverflowError:
+        return unformatted_html(text)
     too_deep = any(token.level >= DEEPEST_NESTING - 1 for token in tokens)  # the parser drops what lies deeper
     if too_deep or len(tokens) > MOST_TOKENS:
         return unformatted_html(text)
@@ -49,6 +55,10 @@ def markdown_html(text: str) -> str:
 def unformatted_html(text: str) -> str:
     """Return the text as it is, in a box that keeps its line breaks."""
     return f'<pre dir="auto" style="white-space:pre-wrap;overflow-wrap:break-word">{escape(plain(text))}</pre>\n'
+
+
+def _cost(text: str) -> int:
+    return sum(weight * text.count(mark) for mark, weight in MARKS.items())
 
 
 @cache

@@ -11,6 +11,7 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
+from magistral_nb.rendering.reply import REPLY_LOOK
 from magistral_nb.rendering.text import plain
 
 PROMPT_CLASSES = "magistral magistral-prompt tex2jax_ignore mathjax_ignore"
@@ -33,7 +34,7 @@ _BOX_LOOK = (
 )
 _CHIP_LOOK = (
     "display:inline-block;margin:1px 3px 1px 0;padding:0 6px;font-family:monospace;font-size:0.85em;border-radius:9px;"
-    "border:1px solid rgba({0},0.7);background-color:rgba({0},0.2)"
+    "border:1px solid rgba({0},0.7);background-color:rgba({0},0.2);max-width:100%;box-sizing:border-box"
 )
 _LABEL_LOOK = "margin:0 0 2px;font-size:0.8em;opacity:0.75"
 _TEXT_LOOK = "white-space:pre-wrap"
@@ -57,7 +58,7 @@ def prompt_html(data: Mapping[str, Any]) -> str:
         _dropped_html(data),
     ]
     inside = "\n".join(box for box in boxes if box)
-    return f'<div class="{PROMPT_CLASSES}" style="max-width:58em;line-height:1.55">\n{inside}\n</div>'
+    return f'<div class="{PROMPT_CLASSES}" style="{REPLY_LOOK}">\n{inside}\n</div>'
 
 
 def prompt_text(data: Mapping[str, Any]) -> str:

@@ -20,7 +20,8 @@ REPLY_MIME = "application/vnd.magistral.reply.v1+json"
 REPLY_CLASSES = "magistral magistral-reply tex2jax_ignore mathjax_ignore"
 """Classes of the box around a reply. The last two keep MathJax away from everything but our own formulas."""
 
-REPLY_LOOK = "max-width:58em;line-height:1.55;overflow-wrap:break-word"
+REPLY_LOOK = "max-width:58em;line-height:1.55;overflow-wrap:break-word;overflow-x:auto;overflow-y:hidden"
+"""The overflow is a wall: whatever a formula draws beyond the box is scrolled to, or not seen."""
 THINKING_LOOK = (
     "margin:6px 0 0;padding:2px 14px;border-left:3px solid rgba(128,128,128,0.35);"
     "max-height:24em;overflow:auto;font-size:0.95em;opacity:0.8"
@@ -28,7 +29,8 @@ THINKING_LOOK = (
 SUMMARY_LOOK = "cursor:pointer;font-size:0.95em;opacity:0.8"
 _BADGE_LOOK = (
     "display:inline-block;margin:0 8px 8px 0;padding:2px 10px;font-size:0.9em;border-radius:4px;"
-    "border:1px solid rgba(210,140,0,0.7);background-color:rgba(255,170,0,0.12)"
+    "border:1px solid rgba(210,140,0,0.7);background-color:rgba(255,170,0,0.12);"
+    "max-width:100%;box-sizing:border-box"  # else one long word is drawn over the rest of the page
 )
 _WARNING_LOOK = (
     "margin:10px 0;padding:6px 12px;border-left:3px solid rgba(210,140,0,0.8);background-color:rgba(255,170,0,0.1)"
@@ -90,7 +92,7 @@ def _answer_html(data: Mapping[str, Any]) -> str:
 
 def _wishes_html(data: Mapping[str, Any]) -> str:
     wishes = facts.wishes(data)
-    code = '<li>asked for <code dir="ltr" style="overflow-wrap:break-word">{}</code></li>'
+    code = '<li>asked for <code dir="ltr" style="overflow-wrap:break-word;padding:0">{}</code></li>'
     items = "\n".join(code.format(escape(plain(wish))) for wish in wishes)
     return f'<ul class="magistral-tools">\n{items}\n</ul>' if wishes else ""
 

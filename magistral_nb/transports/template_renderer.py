@@ -1,41 +1,100 @@
-"""Renders a stranger's chat template: run as a program of its own, so that it can be cut off.
+"""Renders a template: run as a program of its own, so that it can be cut off.
 
-It reads one JSON object from its input: `template`, and `conversations`, lists of messages. It writes a JSON list of
-`{"text": …}` or `{"error": …}`. It imports nothing of this package, since it runs with an empty search path.
+It reads one JSON object from its input. With `template` and `conversations`, lists of messages, it renders a stranger's
+chat template and writes a JSON list of `{"text": …}` or `{"error": …}`. With `template` and `values` it fills in a
+user's own prompt within `limits`, and writes one such object, with `line` and `limit` beside an error. It imports
+nothing of this package, since it runs with an empty search path.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+import traceback
+from typing import Any, NamedTuple
 
-MOST_MEMORY = 1024 * 1024**2
-"""In bytes; where the system keeps to it (Linux does)."""
-MOST_SECONDS = 10
-LONGEST_TEXT = 200_000
-"""What a template may make of a probe, in characters; a probe has a few hundred."""
+
+class Limits(NamedTuple):
+    """What a template may take: bytes of memory where the system keeps to it (Linux does), processor time, text."""
+
+    memory: int
+    seconds: int
+    characters: int
+
+
+CHAT = Limits(memory=1024 * 1024**2, seconds=10, characters=200_000)
+"""For all probes of a chat template; each has a few hundred characters."""
 
 
 def main() -> None:
     """Render what stands in the input."""
-    _set_limits()
-    asked = json.load(sys.stdin)
+    asked = json.loads(sys.stdin.buffer.read())
+    if "values" in asked:
+        _set_limits(Limits(*asked["limits"]))
+        json.dump(_fill_in(asked), sys.stdout)
+    else:
+        _set_limits(CHAT)
+        json.dump(_render_all(asked), sys.stdout)
+
+
+def _fill_in(asked: dict[str, Any]) -> dict[str, Any]:
+    sys.path += asked["path"]
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    longest = Limits(*asked["limits"]).characters
+    try:
+        values = {name: _value(told, f"'{name}'", StrictUndefined) for name, told in asked["values"].items()}
+        return _text(environment.from_string(asked["template"]), values, longest)
+    except MemoryError:
+        return {"error": "it takes too much memory", "limit": True}
+    except Exception as error:
+        return {"error": str(error)[:300] or type(error).__name__, "line": _line_of(error)}
+
+
+class _Reply(dict[str, Any]):
+    """A reply, which stands for its answer where it is written out."""
+
+    def __str__(self) -> str:
+        return str(self["answer"])
+
+
+def _value(told: Any, name: str, undefined: Any) -> Any:
+    """Return a value from the form in which `notebook/plain_values.py` tells it."""
+    if not isinstance(told, dict):
+        return told
+    ((kind, parts),) = told.items()
+    if kind == "refused":
+        return undefined(hint=f"{name} is {parts}")
+    inside = f"what stands in {name.removeprefix('what stands in ')}"
+    if kind in ("dict", "reply"):
+        return (dict if kind == "dict" else _Reply)(
+            {_value(key, inside, undefined): _value(one, inside, undefined) for key, one in parts}
+        )
+    return {"list": list, "tuple": tuple, "set": set}[kind](_value(one, inside, undefined) for one in parts)
+
+
+def _line_of(error: Exception) -> int:
+    """Return the template's line in which an error arose; jinja2 rewrites tracebacks to name it."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    return (lines[-1] or 1) if lines else 1
+
+
+def _render_all(asked: dict[str, Any]) -> list[dict[str, Any]]:
     try:
         template = _environment().from_string(asked["template"])
     except Exception as error:
-        results = [{"error": _words(error)}] * len(asked["conversations"])
-    else:
-        results = [_render(template, messages) for messages in asked["conversations"]]
-    json.dump(results, sys.stdout)
+        return [{"error": _words(error)}] * len(asked["conversations"])
+    return [_render(template, messages) for messages in asked["conversations"]]
 
 
-def _set_limits() -> None:
+def _set_limits(limits: Limits) -> None:
     try:
         import resource
     except ImportError:  # Windows: only the caller's own limit of time
         return
-    for limit, most in ((resource.RLIMIT_AS, MOST_MEMORY), (resource.RLIMIT_CPU, MOST_SECONDS)):
+    for limit, most in ((resource.RLIMIT_AS, limits.memory), (resource.RLIMIT_CPU, limits.seconds)):
         try:
             resource.setrlimit(limit, (most, most))
         except (ValueError, OSError):  # macOS knows the limit of memory and refuses to set it
@@ -64,19 +123,24 @@ def _environment() -> Any:
     return environment
 
 
-def _render(template: Any, messages: list[Any]) -> dict[str, str]:
+def _render(template: Any, messages: list[Any]) -> dict[str, Any]:
     given = {"messages": messages, "add_generation_prompt": True, "bos_token": "", "eos_token": "", "tools": None}
-    text = ""
     try:
-        for piece in template.generate(given):
-            text += piece
-            if len(text) > LONGEST_TEXT:
-                return {"error": "it writes without end"}
+        return _text(template, given, CHAT.characters)
     except MemoryError:
         return {"error": "it takes too much memory"}
     except Exception as error:
         return {"error": _words(error)}
-    return {"text": text}
+
+
+def _text(template: Any, given: dict[str, Any], longest: int) -> dict[str, Any]:
+    pieces, length = [], 0
+    for piece in template.generate(given):
+        pieces.append(piece)
+        length += len(piece)
+        if length > longest:
+            return {"error": "it writes without end", "limit": True}
+    return {"text": "".join(pieces)}
 
 
 def _to_json(value: object, indent: int | None = None, **_: object) -> str:

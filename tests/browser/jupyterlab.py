@@ -22,8 +22,11 @@ _QUIET: dict[str, dict[str, Any]] = {
         "checkForUpdates": False,
         "doNotDisturbMode": True,
     },
-    # A notebook that draws only the cells in sight cannot be looked at as a whole.
-    "@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
+    # A notebook that draws only what is in sight, or the first outputs, cannot be looked at as a whole.
+    "@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {
+        "windowingMode": "none",
+        "maxNumberOutputs": 1000,
+    },
 }
 _FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config",

@@ -11,6 +11,8 @@ from nbclient import NotebookClient
 
 from magistral_nb.chat_format import PROMPT_MIME
 from magistral_nb.rendering.reply import REPLY_MIME
+from tests.hostile import dangers
+from tests.html_reading import read
 
 pytestmark = pytest.mark.real
 LESSON = Path(__file__).parents[2] / "examples" / "02_the_chat_format.ipynb"
@@ -27,6 +29,10 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 def printed(outputs: list[Any]) -> str:
     return "".join(output["text"] for output in outputs if output.get("name") == "stdout")
+
+
+def replies(outputs: list[Any]) -> list[Any]:
+    return [output.data[REPLY_MIME] for output in outputs if REPLY_MIME in output.get("data", {})]
 
 
 def test_prompts_are_shown_once_each_in_three_forms(outputs: list[Any]) -> None:
@@ -54,9 +60,28 @@ def test_the_injection_fails(outputs: list[Any]) -> None:
     text = printed(outputs)
     assert "The same string: True" in text
     assert "Control tokens, attack: <s> [INST] [/INST]\n" in text
-    (reply,) = [output.data[REPLY_MIME] for output in outputs if REPLY_MIME in output.get("data", {})]
+    reply = replies(outputs)[0]
     assert "sky" in reply["answer"]
     assert "pirate" not in reply["answer"]
+
+
+def test_a_model_that_was_talked_round_can_only_write(outputs: list[Any]) -> None:
+    text = printed(outputs)
+    assert "Control tokens, injection: <s> [INST] [/INST]\n" in text
+    assert [line.split()[-1] for line in text.splitlines() if "in the page:" in line] == ["False"] * 4
+    assert "run: False\n" in text
+    (html,) = [output.data["text/html"] for output in outputs if "talked round" in str(output.get("data", {}))]
+    reading = read(html)
+    assert dangers(reading) == []
+    assert [link.text for link in reading.all("a")] == ["[image: ok — collect.invalid]", "https://help.example"]
+    assert "https://help.example (collect.invalid)" in reading.text
+
+
+def test_what_is_hidden_is_written_out(outputs: list[Any]) -> None:
+    assert "28 characters" in printed(outputs)
+    (hidden,) = [output.data for output in outputs if "repeats what it read" in str(output.get("data", {}))]
+    for seen in (hidden["text/plain"], hidden["text/html"]):
+        assert "Lovely soup.⟨U+E0020⟩⟨U+E0053⟩" in seen
 
 
 def test_the_count_of_a_loaded_model_is_exact(outputs: list[Any]) -> None:
