@@ -15,7 +15,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo check test test-transformers bench release-check clean
+.PHONY: help setup demo check test test-transformers cassettes bench release-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,11 @@ test: $(VENV)/.test ## all tests but those that need PyTorch, those with a real 
 test-transformers: $(TORCH_VENV)/.test ## the tests of Client("transformers"), with PyTorch on the processor and tiny models
 	@$(TORCH_VENV)/bin/python -m magistral_nb demo --install
 	@$(TORCH_VENV)/bin/python -m pytest -m transformers tests/transformers
+
+cassettes: $(VENV)/.dev ## record the lessons anew: make cassettes ENDPOINT=navigator. Says first what it will cost
+	@test -n "$(ENDPOINT)" || { echo 'Say where to ask: make cassettes ENDPOINT=navigator (or demo, …)'; exit 2; }
+	@$(BIN)/python -m magistral_nb demo --install
+	@$(BIN)/python scripts/record_cassettes.py "$(ENDPOINT)" $(OPTIONS)
 
 bench: $(VENV)/.bench ## what the package costs, and what its users see when things go wrong, beside others, as tables
 	$(BIN)/python -m benchmarks.bench_import

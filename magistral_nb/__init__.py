@@ -17,6 +17,8 @@ from magistral_nb._version import __version__
 
 if TYPE_CHECKING:
     from magistral_nb.budgets import Budget as Budget
+    from magistral_nb.cassettes import record as record
+    from magistral_nb.cassettes import replay as replay
     from magistral_nb.chat_format import Prompt as Prompt
     from magistral_nb.client import Client as Client
     from magistral_nb.costs import Price as Price
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from magistral_nb.errors import AuthenticationError as AuthenticationError
     from magistral_nb.errors import BadRequestError as BadRequestError
     from magistral_nb.errors import BudgetExceededError as BudgetExceededError
+    from magistral_nb.errors import CassetteMissError as CassetteMissError
     from magistral_nb.errors import ConfigurationError as ConfigurationError
     from magistral_nb.errors import ConnectionLostError as ConnectionLostError
     from magistral_nb.errors import ContextLengthError as ContextLengthError
@@ -69,12 +72,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "budgets": ["Budget"],
+    "cassettes": ["record", "replay"],
     "chat_format": ["Prompt"],
     "client": ["Client"],
     "costs": ["Price"],
     "endpoints": ["ENDPOINTS", "Endpoint"],
     "errors": [
         "APIConnectionError", "APITimeoutError", "AuthenticationError", "BadRequestError", "BudgetExceededError",
+        "CassetteMissError",
         "ConfigurationError", "ConnectionLostError", "ContextLengthError", "InternalServerError", "MagistralError",
         "MissingKeyError", "NotAnAPIError", "NotFoundError", "PermissionDeniedError", "ProtocolError", "QuotaError",
         "RateLimitError", "ServerStreamError", "StreamError", "StreamStalledError", "TemplateError", "TooLargeError",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 """The name that stands for a server on this machine, whichever answers."""
+BY_ADDRESS = "base_url"
+"""What a caller named who gave an address."""
 NOWHERE = Endpoint(name="no endpoint", key_needed=False, description="no place at all, only the chat format")
 """Where a prompt is looked at while nothing says where it would be sent."""
 
@@ -29,12 +31,16 @@ class Choice:
     """An endpoint, and where the choice came from.
 
     env_model : the model that the environment names for it. defaults : what the settings files say for it.
+    asked : what the caller named: a row, "auto", `BY_ADDRESS` for an address, or None for nothing.
+    is_recorded : a cassette says that it was so once; nobody can be asked there now.
     """
 
     endpoint: Endpoint
     why: str
     env_model: str | None = None
     defaults: Mapping[str, Sourced] = field(default_factory=dict)
+    asked: str | None = None
+    is_recorded: bool = False
 
 
 def choose_endpoint(
@@ -88,6 +94,13 @@ def choose_to_look(
     if pointed == AUTO or (pointed is None and len(_rows_by_key(env, site)) != 1):
         return Choice(NOWHERE, "nothing was asked", env.get("MAGISTRAL_MODEL"), site.defaults_for(None))
     return choose_endpoint(endpoint, base_url, model=model, env=env)
+
+
+def named_by(endpoint: str | Endpoint | None, base_url: str | None) -> str | None:
+    """Return what these arguments of a client name, as `Choice.asked` says it."""
+    if endpoint is None:
+        return BY_ADDRESS if base_url is not None else None
+    return endpoint.name if isinstance(endpoint, Endpoint) else endpoint
 
 
 def find_local(env: Mapping[str, str] | None = None) -> list[Found]:

@@ -10,11 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack, cast
 
+from magistral_nb.aiming import Aim
 from magistral_nb.asked import Asked
 from magistral_nb.budgets import Budget
+from magistral_nb.cassettes import running
+from magistral_nb.cassettes.asking import Asking
 from magistral_nb.chat_format import Prompt
-from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
-from magistral_nb.connecting import Access, look_at_model, make_transport, with_options
+from magistral_nb.choosing import Choice, find_key
+from magistral_nb.connecting import Access, make_transport
 from magistral_nb.costs import Price
 from magistral_nb.dialects import KeepThinking
 from magistral_nb.endpoints import Endpoint
@@ -27,10 +30,11 @@ from magistral_nb.previewing import preview
 from magistral_nb.question import CallSettings, Question, make_question
 from magistral_nb.replies import Reply
 from magistral_nb.resolving import DEFAULTS, LEFT_OUT, given, resolve
-from magistral_nb.settings import Address, Secret, Settings, Timeouts, Unseen, secret_of, shown_address
+from magistral_nb.settings import Address, Secret, Settings, Timeouts, Unseen, secret_of
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
 from magistral_nb.tokens import TokenCount, TokenCounter, local_counter
-from magistral_nb.transports import Transport
+from magistral_nb.transports import Streams, Transport
+from magistral_nb.transports.secrets_in import register_secrets_in
 
 _OTHER_KEYWORDS = ("base_url", "api_key", "default_headers", "http_client", "verify", "allow_insecure")
 
@@ -98,10 +102,9 @@ class Client:
         # Whatever fails below, a traceback that prints local variables shows no key.
         api_key, base_url = secret_of(api_key), base_url and Address(base_url)
         default_headers = Unseen(dict(default_headers or {}))
-        self._endpoint = endpoint
-        self._base_url = base_url
-        self._api_key = api_key
+        self._api_key, self._aim = api_key, Aim(endpoint, base_url, model)
         self._options = checked_options(cast(dict[str, Any], engine), other_keywords=[*DEFAULTS, *_OTHER_KEYWORDS])
+        self._aim.options = self._options
         self._access = Access(None, default_headers, http_client, verify, allow_insecure, self._options)
         self._own = given({
             "model": model, "revision": revision, "system": system, "instructions": instructions,
@@ -110,7 +113,6 @@ class Client:
             "tokenizer": tokenizer, "journal": journal, "price": price, "budget": budget,
             "response_format": response_format,
         })  # fmt: skip
-        self._choice_made: Choice | None = None
         self._transport_made: Transport | None = None
         self._lock = threading.Lock()
 
@@ -152,12 +154,11 @@ class Client:
 
         >>> print(Client("navigator").preview("Is 91 prime?").text)
         """
-        chosen = self._choice_made or choose_to_look(self._endpoint, self._base_url, model=self._own.get("model"))
-        choice = with_options(chosen, self._options)
+        choice = self._aim.choice_to_look()
         settled = resolve(self._own, settings, choice)
         row = choice.endpoint
         with suppress(ConfigurationError):  # a model that is not there is not needed
-            row = look_at_model(row, settled.model, settled.revision, self._options)
+            row = self._aim.look(row, settled)
         transport = self._transport_made
         if settled.tokenizer or not transport or not transport.counts_at_once(str(settled.model)):
             return preview(prompt, settled, row, local_counter(settled.tokenizer))
@@ -169,14 +170,17 @@ class Client:
         That is the `tokenizer` on this machine if one is given; else the server, or the model in this process, is
         asked. Raises ConfigurationError if the server does not tell.
         """
-        settled = resolve(self._own, settings, self._choice())
-        row = look_at_model(self.endpoint, settled.model, settled.revision, self._options)
-        own = local_counter(settled.tokenizer) if settled.tokenizer else None
+        settled = resolve(self._own, settings, self._aim.choice())
+        row = self._aim.look(self.endpoint, settled)
+        is_local = settled.tokenizer or running.playing()  # no cassette holds a tokenizer: that is an estimate
+        own = local_counter(settled.tokenizer) if is_local else None
         counter = own or _asking(self._transport(), str(settled.model))
         return preview(prompt, settled, row, counter).tokens
 
     def models(self) -> list[str]:
         """Return the ids of the models that the endpoint offers."""
+        if cassette := running.playing():
+            return cassette.models
         try:
             return self._transport().models()
         except MagistralError as error:
@@ -184,13 +188,15 @@ class Client:
 
     async def amodels(self) -> list[str]:
         """Return the ids of the models that the endpoint offers."""
+        if cassette := running.playing():
+            return cassette.models
         await self._choose_off_loop()
         return await self._transport().amodels()
 
     @property
     def endpoint(self) -> Endpoint:
         """Where questions go. Raises ConfigurationError if nothing, or too much, says where."""
-        return self._choice().endpoint
+        return self._aim.choice().endpoint
 
     @property
     def settings(self) -> Settings:
@@ -199,7 +205,7 @@ class Client:
 
     def settings_for(self, call: CallSettings) -> Settings:
         """The settings that a call with these of its own would have."""
-        choice = self._choice()
+        choice = self._aim.choice()
         key: object
         try:
             key = find_key(choice.endpoint, self._api_key)
@@ -212,10 +218,8 @@ class Client:
 
         Connections and engines are kept as long as the endpoint stays the same.
         """
-        choice = with_options(choice, self._options)
-        if self._choice_made and self._choice_made.endpoint != choice.endpoint:
+        if self._aim.adopt(choice):
             self.close()
-        self._choice_made = choice
 
     def close(self) -> None:
         """Let go of connections, and of an engine in this process."""
@@ -246,44 +250,43 @@ class Client:
         await self.aclose()
 
     def __repr__(self) -> str:
-        named = self._endpoint.name if isinstance(self._endpoint, Endpoint) else self._endpoint
-        place = shown_address(self._base_url) if self._base_url else "as the environment says"
-        return f"Client({named or place!r})"
-
-    def _choice(self) -> Choice:
-        if self._choice_made is None:
-            chosen = choose_endpoint(self._endpoint, self._base_url, model=self._own.get("model"))
-            self._choice_made = with_options(chosen, self._options)
-        return self._choice_made
+        return f"Client({self._aim.named!r})"
 
     async def _choose_off_loop(self) -> None:
         """Choose without holding up the event loop: it reads files, "auto" asks around, and a keyring takes time."""
-        if self._choice_made is None or self._transport_made is None:
+        if (self._aim.made is None or self._transport_made is None) and not running.playing():
             import asyncio
 
-            await asyncio.to_thread(self._look_ahead)
-
-    def _look_ahead(self) -> None:
-        row = self._choice().endpoint
-        with suppress(ConfigurationError):  # it is raised when the key is needed: a wrong question needs none
-            find_key(row, self._api_key)
+            await asyncio.to_thread(self._aim.look_ahead, self._api_key)
 
     def _transport(self) -> Transport:
         with self._lock:
             if self._transport_made is None:
-                row = self.endpoint
+                row = self._aim.live_choice().endpoint
                 access = replace(self._access, key=find_key(row, self._api_key))
                 self._transport_made = make_transport(row, access)
             return self._transport_made
 
     def _exchange(self, asked: Asked, settings: CallSettings, reply: Reply) -> Exchange:
         def question(context: int | None) -> Question:
-            choice = self._choice()
+            choice = self._aim.choice()
             resolved = resolve(self._own, settings, choice)
-            row = look_at_model(choice.endpoint, resolved.model, resolved.revision, self._options)
+            row = self._aim.look(choice.endpoint, resolved)
             return make_question(asked, resolved, row, reply=reply, known_context=context)
 
-        return Exchange(question, self._transport, reads_files=self.endpoint.engine != "http")
+        return Exchange(question, self._source, reads_files=self.endpoint.engine != "http")
+
+    def _source(self, question: Question) -> Streams:
+        """Return what answers a question: a cassette that is played, or the endpoint, with cassettes that listen."""
+        if not running.all_running():
+            return self._transport()
+        body, row = question.request.body, question.row
+        register_secrets_in(row.base_url, {**row.headers, **self._access.headers})
+        asking = Asking(body, question.asked_max_tokens, self._aim.choice(), row, question.clock.play)
+        source = running.answering(asking, self._transport)
+        if recording := asking.recording:
+            question.is_recorded(recording.date, recording.model, str(recording.place.get("name")))
+        return source
 
     async def _aevents(self, asked: Asked, settings: CallSettings, reply: Reply) -> AsyncGenerator[Event, None]:
         await self._choose_off_loop()

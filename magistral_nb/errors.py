@@ -8,7 +8,8 @@
     ├ APIConnectionError ─ APITimeoutError
     ├ NotAnAPIError, ProtocolError, TooLargeError
     ├ StreamError ──────── ConnectionLostError, StreamStalledError, ServerStreamError
-    └ BudgetExceededError
+    ├ BudgetExceededError
+    └ CassetteMissError
 
 Names follow OpenAI's where it has the thing. They are not its subclasses, since importing `openai` takes half a
 second; the original error is the `__cause__`.
@@ -194,3 +195,14 @@ class BudgetExceededError(MagistralError):
         self.spent = spent
         self.limit = limit
         self.unit = unit
+
+
+class CassetteMissError(MagistralError):
+    """A cassette holds no reply to the question, and nobody was asked.
+
+    `nearest` is the recorded question that is most like it, or None if the cassette is empty.
+    """
+
+    def __init__(self, message: str, *, nearest: str | None = None, **facts: object) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]  # passed through as given
+        self.nearest = nearest

@@ -20,7 +20,7 @@ from magistral_nb.errors import (
 from magistral_nb.events import Event
 from magistral_nb.journal import journal
 from magistral_nb.question import Question, context_to_retry_with
-from magistral_nb.transports import Transport
+from magistral_nb.transports import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Exchange:
     """A question and the way to its model.
 
     make_question : called with None, and with the window that the server named if the question did not fit into it.
-    open_transport : called after the question is made: a wrong question needs no key and no engine.
+    open_transport : called with the question once it is made: a wrong one needs no key and no engine.
     reads_files : making the question reads a model's file, which would hold up an event loop.
     """
 
     make_question: Callable[[int | None], Question]
-    open_transport: Callable[[], Transport]
+    open_transport: Callable[[Question], Streams]
     reads_files: bool = False
 
     def events(self) -> Generator[Event, None, None]:
@@ -45,7 +45,7 @@ class Exchange:
                 kept.begin(question.reply, question.note)
                 try:
                     question.bill.open()
-                    transport = self.open_transport()
+                    transport = self.open_transport(question)
                     yield from question.begin(again=context is not None)
                     with closing(transport.stream(question.request)) as chunks:
                         for chunk in chunks:
@@ -76,7 +76,7 @@ class Exchange:
                 kept.begin(question.reply, question.note)
                 try:
                     question.bill.open()
-                    transport = self.open_transport()
+                    transport = self.open_transport(question)
                     for event in question.begin(again=context is not None):
                         yield event
                     async with aclosing(transport.astream(question.request)) as chunks:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from magistral_nb.asked import Asked, Said, read_question
 from magistral_nb.bills import Bill
 from magistral_nb.budgets import Budget
 from magistral_nb.chat_format.pictures import picture_tokens
+from magistral_nb.clock import Clock
 from magistral_nb.costs import Price
 from magistral_nb.cut_prompts import notice_of_cut_prompt
 from magistral_nb.dialects import Decoder, KeepThinking, prefill_fields, spell_messages
@@ -77,7 +77,8 @@ class Question:
     bill: Bill
     reply: Reply
     started: Started
-    began: float
+    row: Endpoint
+    clock: Clock
     prompt_tokens: int
     asked_max_tokens: int | None
     known_context: int | None
@@ -125,10 +126,14 @@ class Question:
         """Whether the budget ends the reply here; one that is whole already stays so."""
         return self.bill.reached is not None and not self.decoder.ended
 
+    def is_recorded(self, date: str, model: str, endpoint: str) -> None:
+        """Say in the reply that a recording answers, and whose words those are."""
+        self.started = replace(self.started, recorded=date, model=model, endpoint=endpoint)
+
     def end(self) -> Iterator[Event]:
         """Give out what was held back, and then the end. Raises an error if the reply is not whole."""
         if self.is_cut:
-            at = time.perf_counter() - self.began
+            at = self.clock()
             last = self.decoder.cut("budget", self.bill.usage(at), self.bill.notice(at))
         else:
             yield from self._flush()
@@ -153,13 +158,13 @@ class Question:
     def interrupt(self) -> None:
         """Keep what was held back, and mark the reply as stopped by its reader."""
         self._flush()
-        self.reply.interrupt(seconds=time.perf_counter() - self.began)
+        self.reply.interrupt(seconds=self.clock())
         self._close_bill()
 
     def fail(self, error: MagistralError) -> Sequence[Event]:
         """Give an error the facts that its raiser did not know; return the events that were held back."""
         events = self._flush()
-        self.reply.seconds = time.perf_counter() - self.began
+        self.reply.seconds = self.clock()
         self._close_bill()
         explain(error, self._circumstances())
         error.request_id = error.request_id or self.reply.request_id
@@ -171,7 +176,7 @@ class Question:
     def _flush(self) -> Sequence[Event]:
         """Give out what decoder and scrubber held back; an event that is no text has let go of it already."""
         told = self.take(self.decoder.flush())
-        held = self.scrubbed.end(time.perf_counter() - self.began)
+        held = self.scrubbed.end(self.clock())
         for event in held:
             self.reply.add(event)
         return [*told, *held]
@@ -190,14 +195,14 @@ def make_question(
     settings and messages that no server could understand.
     """
     said = read_question(asked, settings, row)
-    question = _ready(said, settings, row, reply, known_context, time.perf_counter())
+    question = _ready(said, settings, row, reply, known_context, Clock())
     if said.form:
 
         def ask_again(misfit: MisfitError, spent: Usage | None) -> Question | None:
             messages = corrected(said.messages, reply.answer, misfit)
             if messages is None or said.form is None:
                 return None
-            again = _ready(replace(said, messages=messages), settings, row, reply, known_context, question.began)
+            again = _ready(replace(said, messages=messages), settings, row, reply, known_context, question.clock)
             again.formed = FormedAnswer(
                 said.form, reply, "", ask_again, usage=spent, is_second=True, draft_stands=bool(reply.answer)
             )
@@ -209,7 +214,7 @@ def make_question(
 
 
 def _ready(
-    said: Said, settings: Settings, row: Endpoint, reply: Reply, known_context: int | None, began: float
+    said: Said, settings: Settings, row: Endpoint, reply: Reply, known_context: int | None, clock: Clock
 ) -> Question:
     model = _model(settings, row)
     counter = local_counter(settings.tokenizer) if settings.tokenizer else CHARACTERS
@@ -228,7 +233,7 @@ def _ready(
             max_retries=settings.max_retries,
         ),
         decoder=Decoder(
-            now=lambda: time.perf_counter() - began,
+            now=clock,
             opened_thought=row.dialect.opens_thought,
             expects_thinking=row.system and said.revision is not None,
             no_thinking_hint=row.dialect.no_thinking_hint,
@@ -246,7 +251,8 @@ def _ready(
         ),
         reply=reply,
         started=Started(model, row.name),
-        began=began,
+        row=row,
+        clock=clock,
         prompt_tokens=prompt_tokens,
         asked_max_tokens=settings.max_tokens,
         known_context=row.context,

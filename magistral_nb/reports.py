@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from magistral_nb._version import __version__
+from magistral_nb.cassettes.running import all_running
 from magistral_nb.choosing import Choice, choose_endpoint, find_local
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError
@@ -31,7 +32,7 @@ def status_report(settings: Settings) -> str:
             value, source = {"max_tokens": "40,960 or what fits", "api_key": source}.get(name, "none"), "default"
         shown = repr(value) if name in ("system", "instructions") and value not in ("default", "none") else value
         rows.append(f"  {name:<12}  {shown}  ({source})")
-    return scrub("\n".join([f"magistral_nb {__version__}", *rows, _journal(settings), *_advice()]))
+    return scrub("\n".join([f"magistral_nb {__version__}", *rows, _journal(settings), *cassettes_report(), *_advice()]))
 
 
 def recovery_report(found: Sequence[CutOff], *, chosen: int) -> str:
@@ -60,6 +61,11 @@ def _journal(settings: Settings) -> str:
     waiting = f"; {count} cut off, see %magistral recover" if count else ""
     trouble = f"; {problem()}" if problem() else ""
     return f"  {'journal':<12}  on, in {journal_folder()}{waiting}{trouble}  ({source})"
+
+
+def cassettes_report() -> list[str]:
+    """Return which cassettes are played and recorded now, a line for each."""
+    return [f"  {'cassette':<12}  {cassette}" for cassette in all_running()]
 
 
 def _advice() -> list[str]:

@@ -6,7 +6,7 @@ import html
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -72,6 +72,30 @@ def scrub(text: str) -> str:
     'Bearer <redacted>'
     """
     return _known.pattern.sub(REDACTED, text) if _known else text
+
+
+def scrub_pieces(pieces: Sequence[str]) -> list[str]:
+    """Return the pieces of a text without the registered secrets, one that is cut in two by a piece's end included.
+
+    >>> register("sk-12345678")
+    >>> scrub_pieces(["It is sk-123", "456", "78."])
+    ['It is <redacted>', '', '.']
+    """
+    text = "".join(pieces)
+    found = [match.span() for match in _known.pattern.finditer(text)] if _known else []
+    if not found:
+        return list(pieces)
+    clean, begin = [], 0
+    for piece in pieces:
+        end = begin + len(piece)
+        kept, at = "", begin
+        for first, last in found:
+            if last > begin and first < end:
+                kept += text[at : max(first, at)] + (REDACTED if first >= begin else "")
+                at = min(last, end)
+        clean.append(kept + text[at:end])
+        begin = end
+    return clean
 
 
 def scrub_data(value: Any) -> Any:

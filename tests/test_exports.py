@@ -11,7 +11,7 @@ from magistral_nb import errors, events
 CONTRACT = {
     "Client", "Endpoint", "Message", "Reply", "system", "user", "assistant", "tool", "Started", "Waiting",
     "ThinkingDelta", "AnswerDelta", "Reclassified", "ToolCall", "Usage", "Notice", "Done", "Event", "Timeouts",
-    "Secret", "MagistralError", "ENDPOINTS", "Budget", "BudgetExceededError",
+    "Secret", "MagistralError", "ENDPOINTS", "record", "replay", "Budget", "BudgetExceededError",
 }  # fmt: skip
 
 

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from magistral_nb.choosing import choose_endpoint, choose_to_look, find_key
+from magistral_nb.cassettes import running
+from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
 from magistral_nb.client import Client
+from magistral_nb.errors import MissingKeyError
 from magistral_nb.keys.variables import required_key
 from magistral_nb.notebook.options import settings_of
 from magistral_nb.question import CallSettings
+from magistral_nb.settings import Secret
 
 
 class Clients:
@@ -31,11 +34,11 @@ class Clients:
             configured = {**configured, "endpoint": None, "base_url": None, "key_env": None}
         wanted = {**configured, **given}
         choose = choose_to_look if only_to_look else choose_endpoint
-        choice = choose(wanted["endpoint"], wanted["base_url"], model=wanted["model"])
+        where = wanted["endpoint"], wanted["base_url"]
+        choice = running.choose(lambda: choose(*where, model=wanted["model"]), *where)
         if wanted.get("allow_insecure"):
             choice = replace(choice, endpoint=replace(choice.endpoint, allow_insecure=True))
-        named = wanted["key_env"]
-        key = None if only_to_look else required_key(named) if named else find_key(choice.endpoint, None)
+        key = None if only_to_look else _key_if_needed(choice, wanted["key_env"])
         row = choice.endpoint
         place = (row.name, row.base_url, row.allow_insecure, hash(key.reveal()) if key else None)
         if place not in self._made:
@@ -48,3 +51,18 @@ class Clients:
         for client in self._made.values():
             client.close()
         self._made.clear()
+
+
+def _key_if_needed(choice: Choice, key_env: str | None) -> Secret | None:
+    """Return the key, or None where a cassette answers; it is needed only if the cassette may ask live, and does."""
+    playing = running.playing()
+    if playing is None:
+        return _key(choice, key_env)
+    try:
+        return _key(choice, key_env) if playing.on_miss == "live" else None
+    except MissingKeyError:
+        return None
+
+
+def _key(choice: Choice, key_env: str | None) -> Secret | None:
+    return required_key(key_env) if key_env else find_key(choice.endpoint, None)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
+from magistral_nb.cassettes.player import Player
+from magistral_nb.cassettes.recorder import Recorder
 from magistral_nb.choosing import choose_endpoint
 from magistral_nb.cost_report import cost_report
 from magistral_nb.endpoints import Endpoint
@@ -19,7 +21,7 @@ from magistral_nb.keys.logging_in import log_in, log_out
 from magistral_nb.notebook.typed_keys import ask_for_key
 from magistral_nb.rendering.text import plain
 from magistral_nb.replies import Reply
-from magistral_nb.reports import endpoints_report, recovery_report, status_report
+from magistral_nb.reports import cassettes_report, endpoints_report, recovery_report, status_report
 from magistral_nb.scrubbing import scrub
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def _status(magics: Magistral, rest: str) -> None:
         client, settings = magics.client()
         _tell(status_report(client.settings_for(settings)))
     except ConfigurationError as error:  # nothing is set up yet: that is the status
-        _tell(f"{error.message}\n{error.hint}")
+        _tell("\n".join([error.message, error.hint, *cassettes_report()]))
 
 
 def _endpoints(magics: Magistral, rest: str) -> None:
@@ -116,6 +118,14 @@ def _row_named(name: str, command: str) -> Endpoint:
     return choose_endpoint(name, None).endpoint
 
 
+def _record(magics: Magistral, rest: str) -> None:
+    _tell(magics.cassettes.run(Recorder, rest))
+
+
+def _replay(magics: Magistral, rest: str) -> None:
+    _tell(magics.cassettes.run(Player, rest))
+
+
 def _last_error(magics: Magistral, rest: str) -> None:
     error = magics.last_error
     told = "".join(traceback.format_exception(error)) if error else "No error so far.\n"
@@ -149,6 +159,12 @@ COMMANDS: Mapping[str, Command] = {
         "ask for an endpoint's key, unseen, and keep it in the keyring: %magistral login navigator", _login
     ),
     "logout": Command("take an endpoint's key out of the keyring", _logout),
+    "record": Command("record all replies: %magistral record lesson.jsonl [--anew]; `record off` ends it", _record),
+    "replay": Command(
+        "answer from a recording, with no key and no model: %magistral replay lesson.jsonl [--speed 1] "
+        "[--on-miss error|nearest|live]; `replay off` ends it",
+        _replay,
+    ),
     "last-error": Command("the whole story of the last error", _last_error),
     "-h": Command("this help", _help),
 }

@@ -18,6 +18,7 @@ from magistral_nb.chat_format import Prompt
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError
 from magistral_nb.messages import user
+from magistral_nb.notebook.cassettes import Cassettes
 from magistral_nb.notebook.cell_source import exact_body
 from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.clients import Clients
@@ -56,6 +57,7 @@ class Magistral(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell, parent=shell)
         self._clients = Clients()
+        self.cassettes = Cassettes()
         self.last_error: BaseException | None = None
         self.memory = Memory()
 
@@ -76,7 +78,8 @@ class Magistral(Magics):
         return self._ask(parse_options(self.magistral.parser, given), body, owns_output=True, silent=silent)
 
     def close(self) -> None:
-        """Let go of every connection and engine."""
+        """Let go of every connection, engine and cassette."""
+        self.cassettes.close()
         self._clients.close()
 
     def client(self, options: Namespace | None = None, *, only_to_look: bool = False) -> tuple[Client, CallSettings]:

@@ -102,11 +102,20 @@ def parse_options(parser: ArgumentParser, line: str) -> Namespace:
     given, rest = split_ask(line)
     if rest:
         raise UsageError(f"unrecognized arguments: {rest}. A value with spaces needs quotes.")
+    return parser.parse_args(words_of(given))
+
+
+def words_of(line: str) -> list[str]:
+    """Return the words of a line, their quotes taken away.
+
+    >>> words_of("'my lesson.jsonl' --speed 1")
+    ['my lesson.jsonl', '--speed', '1']
+    """
     words, end = [], 0
-    while given[end:].strip():
-        word, end = _next_word(given, end)
+    while line[end:].strip():
+        word, end = _next_word(line, end)
         words.append(word)
-    return parser.parse_args(words)
+    return words
 
 
 def _value_follows(word: str) -> bool:

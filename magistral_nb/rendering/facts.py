@@ -74,10 +74,11 @@ def unusual_end(data: Mapping[str, Any]) -> str:
 
 
 def footer(data: Mapping[str, Any]) -> list[str]:
-    """Return who answered and what it took: model, endpoint, tokens, speed, cost, time."""
+    """Return who answered and what it took: model, endpoint, tokens, speed, cost, time; of a recording, its day."""
     usage, seconds = _usage(data), data.get("seconds") or 0.0
     written, cost = usage.get("completion_tokens"), usage.get("cost")
-    facts = [str(data.get("model") or ""), str(data.get("endpoint") or "")]
+    model, recorded = str(data.get("model") or ""), data.get("recorded")
+    facts = [f"recorded {recorded} with {model}" if recorded else model, str(data.get("endpoint") or "")]
     about = "about " if usage.get("estimated") else ""
     if usage:
         facts.append(f"{about}{usage.get('prompt_tokens') or 0:,} + {written or 0:,} tokens")

@@ -34,14 +34,18 @@ class Request:
     raw: bool = False
 
 
-class Transport(Protocol):
-    """Anything that can ask a model. Closing a generator closes the connection, so that the model stops."""
+class Streams(Protocol):
+    """Anything that answers a request. Closing a generator closes the connection, so that the model stops."""
 
     def stream(self, request: Request) -> Generator[Chunk, None, None]:
         """Send the request and yield chunks as they arrive."""
 
     def astream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Do the same on the running event loop."""
+
+
+class Transport(Streams, Protocol):
+    """Anything that can ask a model, and tell of it."""
 
     def models(self) -> list[str]:
         """Return the model ids that the server offers."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from magistral_nb.scrubbing import SHORTEST
+from magistral_nb.scrubbing import SHORTEST, register
 from magistral_nb.settings import Secret
 
 _SECRET_NAME = re.compile(r"auth|key|token|secret|password|cookie", re.IGNORECASE)
@@ -44,3 +45,10 @@ def secrets_in(base_url: str, api_key: Secret | None, headers: Mapping[str, str]
     found += [value for name, value in parse_qsl(parts.query) if is_secret_name(name)]
     spelled = {secret for plain in found for secret in (plain, quote(plain, safe="")) if plain}
     return tuple(sorted(spelled, key=len, reverse=True))
+
+
+def register_secrets_in(base_url: str, headers: Mapping[str, str]) -> None:
+    """Take what stands in an address and in headers for secrets, before a request is written down anywhere."""
+    with suppress(ValueError):  # an address that cannot be read goes nowhere
+        for secret in secrets_in(base_url, None, headers):
+            register(secret)

@@ -1,0 +1,311 @@
+"""What may stand in a cassette, what is refused and how, and what a file's place may do to others' files."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from magistral_nb import Client, ConfigurationError, TooLargeError, record, replay
+from magistral_nb.cassettes import reading, writing
+from magistral_nb.cassettes.canonical import FIELDS, canonical_request, request_key
+from magistral_nb.cassettes.cleaning import without_secrets
+from magistral_nb.cassettes.format import Recording, from_lines, to_lines
+from magistral_nb.scrubbing import register, scrub_pieces
+from tests.fake_server import FakeServer
+from tests.test_client import GOOD, client_for
+
+REQUEST = {"model": "m", "messages": [{"role": "user", "content": "Q"}]}
+
+
+def recording(**changes: Any) -> Recording:
+    chunk = {"choices": [{"delta": {"content": "yes"}, "finish_reason": "stop"}]}
+    facts: dict[str, Any] = {"request": REQUEST, "place": {"name": "x"}, "recorded": "2026-11-30T10:00:00Z"}
+    return Recording(**{**facts, "complete": True, "chunks": [(0.25, chunk)], "key": request_key(REQUEST), **changes})
+
+
+def lines_of(**changes: Any) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in to_lines(recording(**changes)).splitlines()]
+
+
+def write(path: Path, *lines: object) -> Path:
+    path.write_bytes(
+        b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
+    )
+    return path
+
+
+def test_what_is_written_is_read_back() -> None:
+    written = [recording(), recording(complete=False, chunks=[]), recording(request={**REQUEST, "seed": 1})]
+    data = b"".join(map(to_lines, written))
+    found = list(from_lines(data.splitlines(), name="x"))
+    keys = [request_key(one.request) for one in written]
+    assert [(one.request, one.complete, list(one.chunks), one.key) for one in found] == [
+        (one.request, one.complete, one.chunks, key) for one, key in zip(written, keys, strict=True)
+    ]
+
+
+def test_blank_lines_a_mark_at_the_head_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
+    raw = b"\xef\xbb\xbf" + to_lines(recording()).replace(b"\n", b"\r\n") + b"\r\n\n"
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(raw)
+    assert [one.question for one in reading.read_cassette(path)] == ["Q"]
+
+
+def test_the_key_is_that_of_the_request_as_it_stands_in_the_file(tmp_path: Path) -> None:
+    head, event = lines_of()
+    head["request"]["messages"][0]["content"] = "Edited by hand?"
+    (found,) = reading.read_cassette(write(tmp_path / "x.jsonl", head, event))
+    assert found.key == request_key({**REQUEST, "messages": [{"role": "user", "content": "Edited by hand?"}]})
+
+
+HEAD, EVENT = lines_of()
+DEEP = b'{"type":"request","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+LESS_DEEP: dict[str, Any] = {"type": "event", "t": 0, "data": {}}
+for _ in range(80):
+    LESS_DEEP = {**LESS_DEEP, "data": {"x": LESS_DEEP["data"]}}
+DAMAGED: dict[str, tuple[list[object], int, str]] = {
+    "torn": ([HEAD, json.dumps(EVENT).encode()[:40]], 2, "no JSON"),
+    "too few": ([{**HEAD, "events": 2}, EVENT], 1, "announces 2 chunks, and 1 follow"),
+    "too many": ([HEAD, EVENT, EVENT], 3, "belongs to no request"),
+    "no head": ([EVENT], 1, "belongs to no request"),
+    "a list": ([[1, 2]], 1, "no JSON object"),
+    "not text": ([HEAD, b"\xff\xfe"], 2, "no JSON"),
+    "no number": ([{**HEAD, "events": 1}, b'{"type":"event","t":NaN,"data":{}}'], 2, "no JSON"),
+    "negative": ([HEAD, {**EVENT, "t": -1}], 2, "no chunk with its time"),
+    "deep": ([DEEP], 1, "no JSON|nested deeper"),
+    "less deep": ([HEAD, LESS_DEEP], 2, "is nested deeper than 64"),
+    "another thing": ([{"a": 1}], 1, "is neither a request nor a chunk"),
+    "no date": ([{**HEAD, "recorded": "yesterday\x1b[2J"}, EVENT], 1, "has no usable 'recorded'"),
+    "no request": ([{**HEAD, "request": "Q"}, EVENT], 1, "has no usable 'request'"),
+    "huge number": ([b'{"type":"request","v":' + b"9" * 5000 + b"}"], 1, "no JSON"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damage_names_the_line_and_what_to_do(tmp_path: Path, name: str) -> None:
+    lines, number, why = DAMAGED[name]
+    path = write(tmp_path / "x.jsonl", *lines)
+    with (
+        pytest.raises(ConfigurationError, match=rf"x\.jsonl is damaged: line {number} .*({why})") as caught,
+        replay(path),
+    ):
+        pass
+    assert "delete that exchange" in caught.value.hint
+
+
+def test_a_newer_version_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", {"type": "request", "v": 2})
+    with pytest.raises(ConfigurationError, match="version 2") as caught, replay(path):
+        pass
+    assert "pip install -U" in caught.value.hint
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch pwned",)
+
+
+@pytest.mark.parametrize("name", ["x.pkl", "x.jsonl"])
+def test_a_pickle_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    path.write_bytes(pickle.dumps(Bomb()))
+    for use in (replay, record):
+        with pytest.raises(ConfigurationError, match=r"no name for a cassette|line 1 is no JSON"), use(path):
+            pass
+    assert not (tmp_path / "pwned").exists()
+
+
+NAMES = [
+    "../../../.ipython/profile_default/startup/00-x",
+    "~/.bashrc",
+    "x.py",
+    "x.ipynb",
+    "",
+    ".",
+    "x.jsonl\0.py",
+    ".jsonl",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_json_lines_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    folder = tmp_path / "a" / "b" / "c"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="no name for a cassette"), record(name):
+        pass
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+
+
+def test_a_link_and_what_it_points_to_stay_as_they_are(tmp_path: Path, server: FakeServer) -> None:
+    target = tmp_path / "bashrc"
+    target.write_text("export A=1\n")
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(target)
+    with pytest.raises(ConfigurationError, match="is a link"), record(link):
+        pass
+    dangling = tmp_path / "dangling.jsonl"
+    dangling.symlink_to(tmp_path / "new")
+    with pytest.raises(ConfigurationError, match="is a link"), record(dangling):
+        pass
+    server.play(GOOD)
+    late = tmp_path / "late.jsonl"
+    with record(late):
+        late.unlink()
+        late.symlink_to(target)  # put there after the look
+        reply = client_for(server).chat("Q")
+    assert "not_recorded" in [notice.code for notice in reply.notices]
+    assert target.read_text() == "export A=1\n"
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(ConfigurationError) as caught, replay(link):
+        pass
+    assert "export" not in str(caught.value)
+
+
+def test_a_link_at_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "bashrc"
+    target.write_text("export A=1\n")
+    (tmp_path / ".x.jsonl.lock").symlink_to(target)
+    with pytest.raises(ConfigurationError, match="cannot be written"), record(tmp_path / "x.jsonl"):
+        pass
+    assert target.read_text() == "export A=1\n"
+
+
+def test_a_file_that_is_no_cassette_is_not_recorded_into(tmp_path: Path) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text('{"a": 1}\n')
+    for anew in (False, True):
+        with pytest.raises(ConfigurationError, match="damaged: line 1"), record(data, anew=anew):
+            pass
+    assert data.read_text() == '{"a": 1}\n'
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    folder = tmp_path / "folder.jsonl"
+    folder.mkdir()
+    for path in (pipe, folder, tmp_path / "missing.jsonl"):
+        with pytest.raises(ConfigurationError, match=r"no ordinary file|cannot be read"), replay(path):
+            pass
+    with pytest.raises(ConfigurationError, match="cannot be written"), record(tmp_path / "nowhere" / "x.jsonl"):
+        pass
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_files_and_lines_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(to_lines(recording()))
+    monkeypatch.setattr(reading, "LONGEST_LINE", 100)
+    with pytest.raises(TooLargeError, match="a line of more than"), replay(path):
+        pass
+    monkeypatch.setattr(reading, "LARGEST_FILE", 100)
+    with pytest.raises(TooLargeError, match="has more than"), replay(path):
+        pass
+    monkeypatch.undo()
+    monkeypatch.setattr(writing, "LARGEST_FILE", 600)
+    with pytest.raises(TooLargeError, match="is full"):
+        writing.append(path, recording(chunks=[(0.0, {"choices": [{"delta": {"content": "x" * 500}}]})]))
+    assert path.read_bytes() == to_lines(recording())
+
+
+def test_the_rights_of_a_file_stay(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b"")
+    path.chmod(0o640)
+    writing.append(path, recording())
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [file.name for file in tmp_path.iterdir() if file.suffix == ".tmp"] == []
+
+
+def test_only_what_is_allowed_is_kept_of_a_request() -> None:
+    body = {**REQUEST, "user": "ada", "metadata": {"a": 1}, "stream": True, "stream_options": {}, "max_tokens": 9}
+    assert canonical_request({**body, "nobody_thought_of": "this"}, max_tokens=None) == REQUEST
+    assert canonical_request(body, max_tokens=300) == {**REQUEST, "max_tokens": 300}
+
+
+def test_a_picture_is_told_by_its_hash() -> None:
+    def asked(data: str) -> str:
+        part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+        request = canonical_request({"model": "m", "messages": [{"role": "user", "content": [part]}]}, max_tokens=None)
+        assert data not in json.dumps(request)
+        return request_key(request)
+
+    assert asked("AAAA" * 1000) == asked("AAAA" * 1000) != asked("BBBB" * 1000)
+
+
+def test_a_stranger_cassette_can_only_speak(tmp_path: Path) -> None:
+    """What a place says of an endpoint sends nothing anywhere, and what has the wrong kind is left out."""
+    place: dict[str, Any] = {
+        "name": "evil",
+        "base_url": "http://collect.invalid",
+        "key_env": "SECRET",
+        "context": "x",
+        "engine": "rm",
+    }
+    place |= {"dialect": {"extra_body": [1], "opens_thought": "yes"}, "defaults": {"timeout": 1}, "price": ["a"]}
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(to_lines(recording(place={**place, "model": "m", "system": False, "headers": {"a": "b"}})))
+    request = canonical_request({**REQUEST, "temperature": 0.7, "top_p": 0.95}, max_tokens=None)
+    note = {"magistral": {"waiting": {"why": "retry", "seconds": 1e9}, "request_id": "theirs"}}
+    chunks = [(0.0, note), *recording().chunks]
+    place |= {"model": "m", "system": False}
+    path.write_bytes(to_lines(recording(place=place, request=request, chunks=chunks)))
+    with replay(path):
+        client = Client()
+        row = client.endpoint
+        assert (row.base_url, row.key_env, row.context, row.engine, row.price) == ("", None, None, "http", None)
+        with client.stream("Q", system=None) as stream:
+            assert {event.type for event in stream} == {"started", "answer.delta", "done"}
+        assert (stream.reply.answer, stream.reply.request_id) == ("yes", None)
+
+
+@pytest.mark.parametrize("size", range(1, 24))
+def test_a_secret_cut_anywhere_is_found(size: int) -> None:
+    register("sk-cut-anywhere-1")
+    text = "a sk-cut-anywhere-1, and sk-cut-anywhere-1sk-cut-anywhere-1 b"
+    pieces = [text[n : n + size] for n in range(0, len(text), size)]
+    clean = scrub_pieces(pieces)
+    assert len(clean) == len(pieces)
+    assert "".join(clean) == "a <redacted>, and <redacted><redacted> b"
+    assert scrub_pieces(["nothing", "here"]) == ["nothing", "here"]
+
+
+def test_two_calls_at_once_are_two_texts() -> None:
+    register("sk-two-calls-12")
+
+    def piece(index: int, text: str) -> tuple[float, dict[str, Any]]:
+        call = {"index": index, "function": {"arguments": text}}
+        return 0.0, {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
+
+    pieces = [piece(0, "sk-two"), piece(1, "sk-"), piece(0, "-calls-12"), piece(1, "two-calls-12")]
+    assert re.findall("sk-|two|calls-12", json.dumps(without_secrets(pieces))) == []
+    assert json.dumps(pieces).count("two") == 2  # the reply itself is not changed
+
+
+@pytest.mark.parametrize("wrong", [LESS_DEEP["data"], {"choices": [{"delta": {"content": float("inf")}}]}])
+def test_what_could_not_be_read_is_not_written(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    path = tmp_path / "x.jsonl"
+    with pytest.raises((ConfigurationError, ValueError)):
+        writing.append(path, recording(chunks=[(0.0, wrong)]))
+    assert not path.exists()
+
+
+def test_the_page_tells_the_format_as_it_is(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "cassettes.md").read_text("utf-8")
+    example = page.partition("```json\n")[2].partition("```")[0]
+    (tmp_path / "x.jsonl").write_text(example, "utf-8")
+    (found,) = reading.read_cassette(tmp_path / "x.jsonl")
+    assert (found.question, found.complete, len(found.chunks)) == ("Is 91 prime?", True, 2)
+    listed = page.partition("Recorded of a request: ")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == FIELDS
+    table = set(re.findall(r"^\| `(\w+)` \|", page.partition("## The format")[2], re.MULTILINE))
+    assert table == HEAD.keys() | EVENT.keys()
