@@ -22,7 +22,7 @@ from magistral_nb.events import (
 )
 from magistral_nb.messages import Message, assistant
 from magistral_nb.rendering.text import whole
-from magistral_nb.scrubbing import scrub, scrub_data
+from magistral_nb.scrubbing import scrub, scrub_data, scrub_page
 
 
 class _GrowingText:
@@ -189,7 +189,7 @@ class Reply:
 
         data = self.to_dict()
         # Drawing may put together what stood apart in Markdown.
-        return {REPLY_MIME: data, "text/html": scrub(reply_html(data)), "text/plain": scrub(reply_text(data))}
+        return {REPLY_MIME: data, "text/html": scrub_page(reply_html(data)), "text/plain": scrub(reply_text(data))}
 
 
 _PLAIN_FIELDS = (

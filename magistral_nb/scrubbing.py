@@ -98,6 +98,11 @@ def scrub_pieces(pieces: Sequence[str]) -> list[str]:
     return clean
 
 
+def scrub_page(page: str) -> str:
+    """Return HTML without the registered secrets; what stands in their place is text there too."""
+    return _known.pattern.sub(html.escape(REDACTED), page) if _known else page
+
+
 def scrub_data(value: Any) -> Any:
     """Return plain data (dicts, lists, texts) without the registered secrets, in keys and in values."""
     match value:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magistral_nb import Secret, scrubbing
-from magistral_nb.scrubbing import REDACTED, StreamedText, register, scrub, scrub_data
+from magistral_nb import Reply, Secret, scrubbing
+from magistral_nb.scrubbing import REDACTED, StreamedText, register, scrub, scrub_data, scrub_page
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +89,11 @@ def test_what_is_no_secret_is_held_back_for_one_piece_only() -> None:
     register("sk-12345678")
     streamed = StreamedText()
     assert [streamed.feed(piece) for piece in ("yes", " and sk", "-ip")] == ["ye", "s and ", "sk-ip"]
+
+
+def test_on_a_page_the_mark_is_text_and_no_tag() -> None:
+    Secret("sk-12345678")
+    reply = Reply.from_dict({"answer": "sk-12\u200b345678 and `sk-1234`5678"})
+    page = reply._repr_mimebundle_()["text/html"]
+    assert "<redacted>" not in page
+    assert scrub_page("<b>sk-12345678</b>") == "<b>&lt;redacted&gt;</b>"

@@ -12,7 +12,7 @@ from magistral_nb.rendering.prompt import prompt_html, prompt_text
 from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
 from magistral_nb.rendering.text import plain, plain_json
 from magistral_nb.replies import Reply
-from magistral_nb.scrubbing import scrub
+from magistral_nb.scrubbing import scrub, scrub_page
 
 Bundle = dict[str, Any]
 
@@ -32,7 +32,11 @@ def picture(reply: Reply, *, form: str | None, show_thinking: bool) -> Bundle:
 
 def _scrubbed(bundle: Bundle) -> Bundle:
     """Take secrets out once more: drawing may put together what stood apart in Markdown."""
-    return {kind: scrub(content) if isinstance(content, str) else content for kind, content in bundle.items()}
+    scrubbers = {"text/html": scrub_page}
+    return {
+        kind: scrubbers.get(kind, scrub)(content) if isinstance(content, str) else content
+        for kind, content in bundle.items()
+    }
 
 
 def prompt_picture(prompt: Prompt, *, form: str) -> Bundle:
