@@ -14,7 +14,7 @@ from magistral_nb.rendering.reply import reply_text
 from magistral_nb.rendering.text import plain
 from magistral_nb.rendering.waiting import silence_html, waiting_html
 from magistral_nb.replies import Reply
-from magistral_nb.scrubbing import scrub
+from magistral_nb.scrubbing import scrub_page
 from magistral_nb.settings import Timeouts
 
 REFRESH = 0.2
@@ -106,7 +106,7 @@ class NotebookLive:
         if self._shown.get(name) == html:
             return
         self._shown[name] = html
-        html = scrub(html)
+        html = scrub_page(html)
         bundle = {"text/html": html, "text/plain": ""}
         if name in self._handles:
             self._handles[name].update(bundle, raw=True)
