@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from magistral_nb.cassettes import replay as replay
     from magistral_nb.chat_format import Prompt as Prompt
     from magistral_nb.client import Client as Client
+    from magistral_nb.conversations import Conversation as Conversation
+    from magistral_nb.conversations import Turn as Turn
     from magistral_nb.costs import Price as Price
     from magistral_nb.endpoints import ENDPOINTS as ENDPOINTS
     from magistral_nb.endpoints import Endpoint as Endpoint
@@ -75,6 +77,7 @@ _HOMES = {
     "cassettes": ["record", "replay"],
     "chat_format": ["Prompt"],
     "client": ["Client"],
+    "conversations": ["Conversation", "Turn"],
     "costs": ["Price"],
     "endpoints": ["ENDPOINTS", "Endpoint"],
     "errors": [

@@ -48,7 +48,7 @@ def read_question(asked: Asked, settings: Settings, row: Endpoint) -> Said:
     form, tools = AnswerForm.of(settings.response_format), definitions(settings.tools)
     if isinstance(asked, Prompt):
         return replace(_as_looked_at(asked, tools), form=form)
-    given = _messages(asked)
+    given = as_messages(asked)
     first, why_system = _system(given, settings, row, revision)
     messages = [*first, *given]
     kept = keep(messages, settings.keep_thinking)
@@ -107,7 +107,8 @@ def _revision(settings: Settings, row: Endpoint) -> tuple[str | None, str]:
     return taken, f"the model id {model!r} " + ("does not say which Magistral it is" if taken else "is no Magistral's")
 
 
-def _messages(asked: object) -> list[Message]:
+def as_messages(asked: object) -> list[Message]:
+    """Return text, a message or a list of them as messages. Raises ConfigurationError for what is no question."""
     if isinstance(asked, str):
         said = [user(asked)]
     elif isinstance(asked, Message):

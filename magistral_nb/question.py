@@ -15,7 +15,7 @@ from magistral_nb.chat_format.pictures import picture_tokens
 from magistral_nb.clock import Clock
 from magistral_nb.costs import Price
 from magistral_nb.cut_prompts import notice_of_cut_prompt
-from magistral_nb.dialects import Decoder, KeepThinking, prefill_fields, spell_messages
+from magistral_nb.dialects import Decoder, KeepThinking, ends_in_thought, prefill_fields, spell_messages
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError, ContextLengthError, MagistralError
 from magistral_nb.events import Event, Notice, Started, Usage
@@ -226,6 +226,7 @@ def _ready(
     if row.label:
         notices.insert(0, ("demonstration", row.label))
     price = _price(model, settings, row)
+    continued = said.messages[-1].role == "assistant"
     return Question(
         request=Request(
             body=_body(model, said, settings, row, max_tokens),
@@ -234,8 +235,8 @@ def _ready(
         ),
         decoder=Decoder(
             now=clock,
-            opened_thought=row.dialect.opens_thought,
-            expects_thinking=row.system and said.revision is not None,
+            opened_thought=ends_in_thought(said.messages[-1]) if continued else row.dialect.opens_thought,
+            expects_thinking=row.system and said.revision is not None and not continued,
             no_thinking_hint=row.dialect.no_thinking_hint,
             opening_notices=notices,
             price=price,

@@ -136,6 +136,11 @@ class Reply:
         if not self.complete and self.finish_reason != "budget":
             self.finish_reason, self.seconds = "interrupted", seconds
 
+    def become(self, other: Reply) -> None:
+        """Take over all that another reply holds, so that whoever holds this one sees it."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(other, one.name))
+
     def to_message(self) -> Message:
         """Return the reply as the assistant's turn, thinking included."""
         return assistant(self.answer, thinking=self.thinking, tool_calls=self.tool_calls)

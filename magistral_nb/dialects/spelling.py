@@ -89,7 +89,7 @@ def spell_messages(messages: Sequence[Message], dialect: Dialect, *, revision: s
     """
     spelled = [_encodable(_spell(message, dialect, revision)) for message in messages]
     if messages and messages[-1].role == "assistant":
-        _mark_prefill(spelled[-1], dialect)
+        _mark_prefill(spelled[-1], messages[-1], dialect)
     return spelled
 
 
@@ -110,10 +110,25 @@ def prefill_fields(messages: Sequence[Message], dialect: Dialect) -> dict[str, A
     return {}
 
 
-def _mark_prefill(spelled: dict[str, Any], dialect: Dialect) -> None:
+def why_not_continued(message: Message, dialect: Dialect) -> str:
+    """Return why a server cannot go on with a reply, or "" if it can."""
     if dialect.prefill == "no":
+        return "this server cannot continue one"
+    if ends_in_thought(message) and _goes_into_a_field(message, dialect):
+        return "this server can continue an answer, but not a thought: it would close it"
+    return ""
+
+
+def ends_in_thought(message: Message) -> bool:
+    """Say whether a message is a reply that was cut off while it was thinking."""
+    last = message.parts[-1] if message.role == "assistant" and message.parts else None
+    return isinstance(last, Thought) and not last.closed
+
+
+def _mark_prefill(spelled: dict[str, Any], message: Message, dialect: Dialect) -> None:
+    if reason := why_not_continued(message, dialect):
         raise ConfigurationError(
-            "The conversation ends with a reply, and this server cannot continue one.",
+            f"The conversation ends with a reply, and {reason}.",
             hint="End it with a question, or use a server that can, such as vLLM or llama.cpp.",
         )
     if dialect.prefill == "prefix":

@@ -183,7 +183,8 @@ HERE = (
         model="smollm2-135m-instruct",
         template="demo",
         system=False,
-        dialect=Dialect(name="demo", history="reasoning_content", opens_thought=True),
+        # Its grammar begins every reply with a thought: it would think anew in the middle of an answer.
+        dialect=Dialect(name="demo", history="reasoning_content", prefill="no", opens_thought=True),
         context=8192,
         label=(
             "A demonstration model with 135 million parameters: often wrong. "

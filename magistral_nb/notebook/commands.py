@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from IPython.core.error import UsageError
 from magistral_nb.cassettes.player import Player
 from magistral_nb.cassettes.recorder import Recorder
 from magistral_nb.choosing import choose_endpoint
+from magistral_nb.conversations import Conversation
+from magistral_nb.conversations.tree import Tree
 from magistral_nb.cost_report import cost_report
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import ConfigurationError
@@ -82,7 +85,35 @@ def _continue(magics: Magistral, rest: str) -> None:
 
 
 def _reset(magics: Magistral, rest: str) -> None:
-    magics.memory.turns = []
+    magics.memory.adopt(Tree())
+
+
+def _save(magics: Magistral, rest: str) -> None:
+    conversation = Conversation(magics.client(only_to_look=True)[0], tree=magics.memory.tree)
+    conversation.save(_file(rest, "save"))
+    _tell(
+        f"Saved: {_counted(len(conversation.turns))}. `%magistral load` brings it back, and so does Conversation.load."
+    )
+
+
+def _load(magics: Magistral, rest: str) -> None:
+    with warnings.catch_warnings(action="ignore"):  # it is told below
+        conversation = Conversation.load(_file(rest, "load"), client=magics.client(only_to_look=True)[0])
+    magics.memory.adopt(conversation.tree)
+    for notice in conversation.notices:
+        _tell(plain(notice.text))
+    _tell(f"Loaded: {_counted(len(conversation.turns))}. Cells with -c go on from there.")
+
+
+def _file(rest: str, command: str) -> str:
+    name = rest.strip("\"'")
+    if not name:
+        raise UsageError(f"Say which file: %magistral {command} talk.json")
+    return name
+
+
+def _counted(turns: int) -> str:
+    return f"{turns} turn{'' if turns == 1 else 's'}"
 
 
 def _recover(magics: Magistral, rest: str) -> Reply | None:
@@ -165,6 +196,8 @@ COMMANDS: Mapping[str, Command] = {
         "[--on-miss error|nearest|live]; `replay off` ends it",
         _replay,
     ),
+    "save": Command("save the conversation that the last cell belongs to: %magistral save talk.json", _save),
+    "load": Command("go on from a saved conversation: %magistral load talk.json", _load),
     "last-error": Command("the whole story of the last error", _last_error),
     "-h": Command("this help", _help),
 }

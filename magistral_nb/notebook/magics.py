@@ -123,7 +123,7 @@ class Magistral(Magics):
             insert_code(reply, self.shell)
         final = picture(reply, form=options.format, show_thinking=not options.hide_thinking) if shown else None
         live.finish(reply, final)
-        self.memory.keep(cell, question, reply, continued=continued)
+        self.memory.keep(cell, question, reply, continued=continued, failure=failure)
         if options.output and shown:  # a failure before anything arrived leaves the old reply alone
             self.shell.user_ns[options.output] = reply
         if failure:

@@ -5,46 +5,55 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from magistral_nb.conversations import Turn
+from magistral_nb.conversations.history import messages_of
+from magistral_nb.conversations.tree import Tree
+from magistral_nb.errors import MagistralError
+from magistral_nb.events import Failed
 from magistral_nb.messages import Message, user
 from magistral_nb.replies import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one cell asked, and what came; the reply may have been cut off."""
-
-    cell: str
-    question: str
-    reply: Reply
-
-
 @dataclass
 class Memory:
-    """The turns of the conversation that the last cell belongs to. always : whether a cell goes on without `-c`."""
+    """The conversation that the last cell belongs to, and which turn is which cell's.
 
-    turns: list[Turn] = field(default_factory=list)
+    What a cell has replaced stays in the tree, as a branch beside it. always : whether cells go on without `-c`.
+    """
+
+    tree: Tree = field(default_factory=Tree)
     always: bool = False
+    _places: dict[str, int] = field(default_factory=dict)
 
     def before(self, cell: str) -> list[Message]:
         """Return what was said before a cell: everything, or what stands above its own turn if it has one."""
         place = self._place(cell)
-        said = self.turns if place is None else self.turns[:place]
-        return [message for turn in said for message in (user(turn.question), turn.reply.to_message())]
+        return messages_of(self.tree.line if place is None else self.tree.line_to(self.tree.turns[place].parent))
 
-    def keep(self, cell: str, question: str, reply: Reply, *, continued: bool) -> None:
+    def keep(
+        self, cell: str, question: str, reply: Reply, *, continued: bool, failure: BaseException | None = None
+    ) -> None:
         """Take note of a turn. One that does not go on begins a new conversation; one without a word is no turn."""
-        if not (reply.thinking or reply.answer or reply.tool_calls):
+        failed = None
+        if isinstance(failure, MagistralError):
+            failed = Failed(type(failure).__name__, failure.message, failure.hint, failure.request_id)
+        turn, place = Turn((user(question),), reply, failed), self._place(cell)
+        if not turn.spoke:
             return
-        turn, place = Turn(cell, question, reply), self._place(cell)
-        if place is not None and (continued or place == 0):  # the first turn of a conversation is a fresh one
-            self.turns[place] = turn
-        elif continued:
-            self.turns.append(turn)
-        else:
-            self.turns = [turn]
+        if place is not None and (continued or self.tree.turns[place].parent is None):  # the first one is a fresh one
+            self.tree = self.tree.replaced(turn, at=place, keep_old=True)
+            return
+        if not continued:
+            self.adopt(Tree())
+        self.tree = self.tree.added(turn, after=self.tree.head)
+        self._places[cell] = len(self.tree.turns) - 1
+
+    def adopt(self, tree: Tree) -> None:
+        """Go on with another conversation, none of whose turns belongs to a cell yet."""
+        self.tree, self._places = tree, {}
 
     def _place(self, cell: str) -> int | None:
-        return next((place for place, turn in enumerate(self.turns) if turn.cell == cell), None)
+        return self._places.get(cell)
 
 
 def running_cell(shell: Any, *, line: str = "") -> str:
