@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from magistral_nb import Prompt
+from magistral_nb import Client, Conversation, Prompt
 from tests.fake_server import FakeServer
 from tests.test_client import GOOD, events_of
 from tests.test_magics import at, run
@@ -100,3 +101,47 @@ def test_a_terminal_has_no_names_for_cells_and_goes_on_all_the_same(shell: Any, 
     run(shell, f"{at(server, '-c')}\nb?")
     run(shell, f"%magistral ask -c --base-url {server.base_url} -m magistral-small And c")
     assert said(server) == ["a?", "4", "b?", "4", "And c"]
+
+
+def test_a_conversation_is_saved_and_gone_on_with(talk: Any, server: FakeServer, tmp_path: Path) -> None:
+    file = tmp_path / "my talk.json"
+    _, told, _ = run(talk, f"%magistral save {file}")
+    assert "Saved: 3 turns" in told
+    run(talk, "%magistral reset")
+    _, told, _ = run(talk, f'%magistral load "{file}"')
+    assert "Loaded: 3 turns" in told
+    in_cell(talk, "z", f"{at(server, '-c')}\nz?")
+    assert said(server) == ["a?", "A", "b?", "B", "c?", "C", "z?"]
+    in_cell(talk, "z", f"{at(server, '-c')}\nz again?")
+    assert said(server)[-2:] == ["C", "z again?"]
+    loaded = Conversation.load(file, client=Client("vllm"))
+    assert [(turn.question, turn.thinking, turn.answer) for turn in loaded.turns] == [
+        ("a?", "TA", "A"), ("b?", "TB", "B"), ("c?", "TC", "C"),
+    ]  # fmt: skip
+
+
+def test_saving_and_loading_say_what_is_wrong(talk: Any, server: FakeServer, tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    for command, words in (("save", "Say which file"), (f"load {file}", "cannot be read: No such file")):
+        result, _, told = run(talk, f"%magistral {command}")
+        assert words in told + str(result.error_in_exec)
+    run(talk, f"%magistral save {file}")
+    file.write_text(file.read_text()[:-40])
+    _, told, _ = run(talk, f"%magistral load {file}")
+    assert "was damaged: 2 turns could be read" in told
+    assert "Loaded: 2 turns" in told
+
+
+def test_what_a_cell_replaced_is_kept_as_a_branch(talk: Any, server: FakeServer, tmp_path: Path) -> None:
+    server.play(events_of({"content": "B2"}))
+    in_cell(talk, "b", f"{at(server, '-c')}\nb?")
+    run(talk, f"%magistral save {tmp_path / 'talk.json'}")
+    loaded = Conversation.load(tmp_path / "talk.json", client=Client("vllm"))
+    assert [turn.answer for turn in loaded.turns] == ["A", "B2", "C"]
+    assert [turn.answer for turn in loaded.siblings(1)] == ["B2", "B"]
+
+
+def test_a_cell_that_is_run_again_sends_the_same_bytes(talk: Any, server: FakeServer) -> None:
+    first = server.requests[1].body
+    in_cell(talk, "b", f"{at(server, '-c')}\nb?")
+    assert server.requests[-1].body == first

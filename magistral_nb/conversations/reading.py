@@ -86,7 +86,7 @@ def salvaged(text: str, error: ValueError, name: str) -> tuple[dict[str, Any], i
 
 def _top(text: str) -> dict[str, Any] | None:
     try:
-        top = json.loads(text + "]}")
+        top = json.loads(text + "]}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
     return top if isinstance(top, dict) else None
