@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import stat
 from itertools import pairwise
 from pathlib import Path
@@ -254,3 +255,22 @@ def test_a_new_file_has_the_permissions_that_files_have(path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_the_code_of_the_page_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    client, played = playing()
+    played.play(said("T", "one"), said("T", "two"), said("T", "half", finish="length"), said("", " and whole"))
+    names: dict[str, Any] = {"demo": client}
+    page = (Path(__file__).parents[1] / "docs/conversations.md").read_text("utf-8")
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        exec(block.replace('Client("demo")', "demo"), names)
+    assert [turn.answer for turn in names["again"].turns] == ["one", "two", "half and whole"]
+
+
+def test_the_page_names_every_key_of_the_format() -> None:
+    page = (Path(__file__).parents[1] / "docs/conversations.md").read_text("utf-8")
+    turn = CONVERSATION["properties"]["turns"]["items"]["properties"]
+    settings = turn["settings"]["properties"]
+    for key in (*CONVERSATION["properties"], *turn, *settings):
+        assert f"`{key}`" in page

@@ -406,10 +406,10 @@ def windowed(context: int, **settings: Any) -> tuple[Conversation, Played]:
 def test_the_context_says_how_full_the_window_is() -> None:
     conversation, _ = windowed(1000)
     empty = conversation.context
-    assert (empty.tokens < 10, empty.limit) == (True, 1000)
+    assert (empty.used < 10, empty.limit) == (True, 1000)
     conversation.chat("a?")
-    tokens, limit, _ = conversation.context
-    assert tokens > 100
+    used, limit = conversation.context
+    assert used > 100
     assert limit == 1000
 
 

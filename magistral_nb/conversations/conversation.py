@@ -115,7 +115,7 @@ class Conversation(Keeping):
     def context(self) -> Context:
         """How full the model's window is: the tokens that would be sent again, and the limit if it is known."""
         found = measure(self.client, [*self.messages, user("")], self.with_own_settings({}))
-        return found._replace(limit=self._known_limit or found.limit)
+        return Context(found.tokens, self._known_limit or found.limit)
 
     def learn_limit(self, limit: int) -> None:
         """Remember the window that a server has named."""

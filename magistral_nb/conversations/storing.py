@@ -46,7 +46,7 @@ def load_tree(path: AnyPath) -> Stored:
         read = parsed(data.decode("utf-8-sig"), name)
     except ValueError as error:
         read, bad = salvaged(data.decode("utf-8-sig", "replace"), error, name)
-        notices.append(_told_damage(name, len(read["turns"]), bad, str(keep_copy(path, data))))
+        notices.append(_told_damage(name, len(read["turns"]), bad, _copied(path, data)))
     check_version(read, name)
     checked(read, CONVERSATION, name)
     settings = {key: read[key] for key in ("keep_thinking", "on_overflow") if key in read}
@@ -73,8 +73,15 @@ def _tree(read: Mapping[str, Any], name: str) -> Tree:
     return tree.moved(places[read["head"]])
 
 
+def _copied(path: AnyPath, data: bytes) -> str:
+    try:
+        return f"It was copied to {keep_copy(path, data)}."
+    except ConfigurationError as error:  # a folder that can only be read: the turns are there all the same
+        return f"No copy could be kept: {error.message}"
+
+
 def _told_damage(name: str, good: int, bad: int, copy: str) -> Notice:
     lost = f", {bad} could not" if bad else ""
-    text = f"{name} was damaged: {good} turn{'' if good == 1 else 's'} could be read{lost}. It was copied to {copy}."
+    text = f"{name} was damaged: {good} turn{'' if good == 1 else 's'} could be read{lost}. {copy}"
     warnings.warn(text, UserWarning, stacklevel=4)
     return Notice("file_damaged", text)

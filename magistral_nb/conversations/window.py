@@ -26,8 +26,15 @@ SHARE_OF_ANSWER = 4
 class Context(NamedTuple):
     """How full the window is, in tokens: what the next question would send again, and the most that fits.
 
-    `limit` is None if nobody knows it. `exact` says whether the model's own tokenizer counted.
+    `limit` is None if nobody knows it.
     """
+
+    used: int
+    limit: int | None
+
+
+class Measured(NamedTuple):
+    """How many tokens messages make, whether the model's own tokenizer counted them, and the window if it is known."""
 
     tokens: int
     limit: int | None
@@ -54,13 +61,13 @@ class Fitted(NamedTuple):
         return Notice("history_trimmed", f"Not sent again: {which} ({questions}{more}), {reason}.")
 
 
-def measure(client: Client, messages: Sequence[Message], settings: CallSettings) -> Context:
+def measure(client: Client, messages: Sequence[Message], settings: CallSettings) -> Measured:
     """Return how many tokens messages make, and the window. Nothing is sent."""
     try:
         prompt = client.preview(list(messages), **settings)
-        return Context(prompt.tokens.total, prompt.context, prompt.tokens.exact)
+        return Measured(prompt.tokens.total, prompt.context, prompt.tokens.exact)
     except TemplateError:  # a model whose format is not known here
-        return Context(rough_tokens(messages), client.endpoint.context)
+        return Measured(rough_tokens(messages), client.endpoint.context)
 
 
 def rough_tokens(messages: Sequence[Message]) -> int:
@@ -134,12 +141,12 @@ def _room(limit: int, settings: CallSettings) -> int:
     return min(settings.get("max_tokens") or limit // SHARE_OF_ANSWER, limit // 2)
 
 
-def _surely_too_long(context: Context, limit: int) -> bool:
-    return context.tokens >= limit * (1 if context.exact else ESTIMATE_MAY_BE_TWICE)
+def _surely_too_long(found: Measured, limit: int) -> bool:
+    return found.tokens >= limit * (1 if found.exact else ESTIMATE_MAY_BE_TWICE)
 
 
-def _too_long(context: Context, limit: int, *, hint: str) -> ContextLengthError:
-    count = TokenCount(context.tokens, context.exact)
+def _too_long(found: Measured, limit: int, *, hint: str) -> ContextLengthError:
+    count = TokenCount(found.tokens, found.exact)
     return ContextLengthError(
         f"The conversation has {count}, and the model can hold {limit:,}. Nothing was sent.", limit=limit, hint=hint
     )
