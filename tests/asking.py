@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from magistral_nb import Client, Event, Reply
+from magistral_nb import Client, Conversation, Event, Reply
 
 Ask = Callable[..., tuple[Reply, list[Event]]]
 
 
-def ask_sync(client: Client, prompt: Any = "What is two and two?", **settings: Any) -> tuple[Reply, list[Event]]:
+def ask_sync(
+    client: Client | Conversation, prompt: Any = "What is two and two?", **settings: Any
+) -> tuple[Reply, list[Event]]:
     """Ask, and return the reply and all events."""
     with client.stream(prompt, **settings) as stream:
         events = list(stream)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from magistral_nb import Client, ConfigurationError, Conversation, system, tool, user
+from magistral_nb.conversations import cells
 from magistral_nb.conversations.cells import body_of, goes_on
 from magistral_nb.rendering.quoting import one_line, quoted_markdown
 from tests.html_reading import read
@@ -150,8 +151,8 @@ def test_a_notebook_gives_the_conversation_back(tmp_path: Path) -> None:
 def test_what_was_said_is_no_code_in_the_notebook(tmp_path: Path) -> None:
     path = tmp_path / "talk.ipynb"
     everything().to_notebook(path)
-    cells = notebooks.read(path, 4).cells
-    setup, *turns = [cell.source for cell in cells if cell.cell_type == "code"]
+    written = notebooks.read(path, 4).cells
+    setup, *turns = [cell.source for cell in written if cell.cell_type == "code"]
     assert all(line.startswith(("%load_ext magistral_nb", "%config Magistral.")) for line in setup.split("\n"))
     assert "{" not in setup
     assert "$" not in setup
@@ -160,7 +161,7 @@ def test_what_was_said_is_no_code_in_the_notebook(tmp_path: Path) -> None:
         "%%magistral -c -t 0 --seed 3",
         "%%magistral -c",
     ]
-    assert [cell.source for cell in cells if cell.cell_type == "raw"] == ["c?", "Results of functions"]
+    assert [cell.source for cell in written if cell.cell_type == "raw"] == ["c?", "Results of functions"]
 
 
 def test_the_cells_ask_the_same_again(shell: Any, server: Any, tmp_path: Path) -> None:
@@ -237,3 +238,10 @@ def test_which_cells_go_on(line: str, expected: bool) -> None:
     found = body_of(f"%%magistral{line}\nq\n")
     assert found == (line, "q\n")
     assert body_of("%%magistrale\nq") is None
+
+
+def test_what_cells_are_written_with_are_options_of_the_magic() -> None:
+    from magistral_nb.notebook.options import OPTIONS
+
+    known = {name for option in OPTIONS for name in option.names}
+    assert set(cells._FLAGS.values()) | {"-c", "--continue", "--new", "--dry-run", "-q", "-R"} <= known

@@ -26,6 +26,7 @@ from magistral_nb import (
     Client,
     ConnectionLostError,
     ContextLengthError,
+    Conversation,
     InternalServerError,
     MagistralError,
     NotAnAPIError,
@@ -233,7 +234,7 @@ def client_at(base_url: str, **settings: Any) -> Client:
     return Client(base_url=base_url, **{"model": "magistral-small", "api_key": KEY, "timeout": 20, **settings})
 
 
-def ask(colour: str, client: Client, prompt: str = "hi") -> tuple[Reply | None, MagistralError | None]:
+def ask(colour: str, client: Client | Conversation, prompt: str = "hi") -> tuple[Reply | None, MagistralError | None]:
     try:
         return COLOURS[colour](client, prompt)[0], None
     except MagistralError as failure:
@@ -246,7 +247,8 @@ def test_a_row_of_the_matrix(server: FakeServer, name: str, colour: str) -> None
     row = ROWS[name]
     row.plays(server)
     began = time.monotonic()
-    reply, failure = ask(colour, client_at(server.base_url, **row.settings), row.prompt)
+    talk = Conversation(client_at(server.base_url, **row.settings))
+    reply, failure = ask(colour, talk if colour == "sync" else talk.client, row.prompt)
     assert time.monotonic() - began < 15  # it hung if not
     assert type(failure) is (row.error or type(None)), failure
     seen = str(failure) if failure else reply_text(reply.to_dict())  # type: ignore[union-attr]  # one of the two
@@ -260,6 +262,10 @@ def test_a_row_of_the_matrix(server: FakeServer, name: str, colour: str) -> None
         assert failure.model == "magistral-small"
         assert len(str(failure)) < 1_200
         assert not (reply and reply.complete)
+    if colour == "sync":  # what was asked and what came are kept, and marked
+        (turn,) = talk.turns
+        assert (turn.question, turn.thinking, turn.answer) == (row.prompt, *row.kept)
+        assert (turn.state == "failed") == bool(failure)
 
 
 def test_every_row_of_the_matrix_is_here_or_named_for_later() -> None:
