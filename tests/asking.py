@@ -31,4 +31,4 @@ def ask_async(client: Client, prompt: Any = "What is two and two?", **settings: 
     return asyncio.run(ask())
 
 
-COLOURS = {"sync": ask_sync, "async": ask_async}
+COLOURS: dict[str, Ask] = {"sync": ask_sync, "async": ask_async}

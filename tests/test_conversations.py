@@ -445,9 +445,10 @@ def test_trimming_leaves_out_the_oldest_turns_and_says_so() -> None:
 def test_trimming_never_parts_a_call_from_its_result() -> None:
     conversation, played = windowed(1000, on_overflow="trim")
     played.scripts = [called("f"), said("", "word " * 100)]
-    conversation.chat("q0?")
+    long = "word " * 120
+    conversation.chat(long)
     conversation.chat([tool("1", tool_call_id="call00000")])
-    while texts(played)[0] == "q0?":
+    while texts(played)[0] == long:
         conversation.chat("q?")
     assert not [message for message in played.messages if message["role"] == "tool" or "tool_calls" in message]
 
