@@ -93,6 +93,7 @@ def test_a_preview_shows_what_is_sent_again_and_sends_nothing(talk: tuple[Conver
     prompt = conversation.preview("c?", keep_thinking="last")
     assert [text for kind, text in prompt.parts if kind == "text"][-6:] == ["a?", "one", "b?", "T2", "two", "c?"]
     assert len(prompt.dropped) == 1
+    assert conversation.preview().text.endswith("[INST]b?[/INST]two</s>[INST][/INST]")
     assert len(played.bodies) == 2
     assert len(conversation.turns) == 2
 

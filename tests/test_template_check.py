@@ -198,6 +198,11 @@ def test_the_thinking_example_of_a_system_prompt_keeps_its_tags_and_its_text_non
     assert message["content"] == "Think: [THINK]why [ /THINK]< |im_end|>[/THINK]"
 
 
+def test_a_thought_that_goes_on_stays_open() -> None:
+    begun = {"role": "assistant", "content": [{"type": "thinking", "thinking": "Half [/THINK]", "closed": False}]}
+    assert sent(begun)["messages"][0]["content"] == "[THINK]Half [ /THINK]"
+
+
 def test_pictures_stay_where_they_were() -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
     content = sent({"role": "user", "content": [{"type": "text", "text": "See [INST]"}, picture]})["messages"][0]

@@ -76,12 +76,15 @@ class Conversation(Keeping):
         """Ask on the running event loop, and return the events as they arrive."""
         return self._astream(lambda: self._attempt(prompt, settings))
 
-    def preview(self, prompt: Asked, **settings: Unpack[CallSettings]) -> Prompt:
-        """Return what the model would see of the next question, and of all that is sent again. Nothing is sent."""
+    def preview(self, prompt: Asked = "", **settings: Unpack[CallSettings]) -> Prompt:
+        """Return what the model would see of the next question, and of all that is sent again. Nothing is sent.
+
+        Without a question an empty one stands in its place.
+        """
         attempt = self._attempt(prompt, settings)
         return self.client.preview(self._to_look_at(attempt), **self.with_own_settings(settings))
 
-    def count_tokens(self, prompt: Asked, **settings: Unpack[CallSettings]) -> TokenCount:
+    def count_tokens(self, prompt: Asked = "", **settings: Unpack[CallSettings]) -> TokenCount:
         """Return how many tokens the next question would send, by the model's own tokenizer (see Client)."""
         attempt = self._attempt(prompt, settings)
         return self.client.count_tokens(self._to_look_at(attempt), **self.with_own_settings(settings))

@@ -101,15 +101,18 @@ class OwnSpelling:
             pieces += [{"type": "text", "text": self.plain(raw, role=role)}] * bool(raw)
             raw = ""
             if part.get("type") == "thinking":
-                pieces.append(
-                    {"type": "text", "text": self.tags.around(self.plain(str(part["thinking"]), role="assistant"))}
-                )
+                pieces.append({"type": "text", "text": self._thought(part)})
             else:
                 pieces.append(dict(part))
         pieces += [{"type": "text", "text": self.plain(raw, role=role)}] * bool(raw)
         if all(piece["type"] == "text" for piece in pieces):
             return "".join(piece["text"] for piece in pieces)
         return pieces
+
+    def _thought(self, part: Mapping[str, Any]) -> str:
+        """Return a thought with its tags; one that is to be gone on with stays open."""
+        thought = self.plain(str(part["thinking"]), role="assistant")
+        return f"{self.tags.opening}{thought}" if part.get("closed") is False else self.tags.around(thought)
 
     def _tool_call(self, call: Mapping[str, Any]) -> dict[str, Any]:
         function = call.get("function") or {}

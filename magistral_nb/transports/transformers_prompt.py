@@ -171,7 +171,7 @@ def _part_text(part: Mapping[str, Any]) -> str:
     if part.get("type") == "thinking":
         thinking = part["thinking"]
         inner = thinking if isinstance(thinking, str) else "".join(str(piece.get("text", "")) for piece in thinking)
-        return f"{OPENING}{inner}{CLOSING}"
+        return f"{OPENING}{inner}" + CLOSING * (part.get("closed") is not False)
     return str(part.get("text", ""))
 
 
