@@ -328,6 +328,15 @@ def test_a_thought_goes_on_as_a_thought(how: str, rest: Any) -> None:
     assert "no_answer" not in [notice.code for notice in reply.notices]
 
 
+def test_a_thought_that_is_cut_again_is_still_a_thought() -> None:
+    client, played = playing("llama-server")
+    played.play(said("Half a", finish="length"), said("", " thought, and", finish="length"))
+    conversation = Conversation(client)
+    conversation.chat("a?")
+    reply = conversation.continue_reply()
+    assert (reply.thinking, reply.answer) == ("Half a thought, and", "")
+
+
 def test_an_answer_goes_on_after_a_lost_connection() -> None:
     client, played = playing()
     played.play(said("T", "Two and", finish=None), said("", " two is", finish=None), said("", " four."))

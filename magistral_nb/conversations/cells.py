@@ -23,7 +23,7 @@ _FLAGS = {
 }  # fmt: skip
 _CONFIGURED = ("model", "system", "instructions", "temperature", "top_p", "max_tokens", "seed", "keep_thinking")
 _MAGIC = re.compile(r"\s*%%magistral(?=[ \t]|\n|$)(?P<line>[^\n]*)\n?")
-_GOES_ON = re.compile(r"(?<!\S)(?:-[qR]*c[qR]*|--cont\w*)(?!\S)")
+_GOES_ON = re.compile(r"(?<!\S)(?:-[qR]*c[qR]*|--c(?:o|on|ont\w*)?)(?!\S)")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _BARE = re.compile(r"[A-Za-z0-9_.:/@+][A-Za-z0-9_.:/@+-]*")
 _CONTINUE = re.compile(r"^[ \t]*%magistral[ \t]+continue[ \t]+(on|off)[ \t]*$", re.MULTILINE)
