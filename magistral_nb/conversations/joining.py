@@ -25,6 +25,7 @@ def joined(begun: Reply, more: Reply) -> Reply:
         "recorded": more.recorded or begun.recorded,
     })  # fmt: skip
     both.tool_calls = [*begun.tool_calls, *more.tool_calls]
+    both.parsed = more.parsed
     known = {(notice.code, notice.text) for notice in begun.notices}
     missing = [notice for notice in begun.notices if notice.code not in _NO_LONGER_TRUE]
     both.notices = missing + [notice for notice in more.notices if (notice.code, notice.text) not in known]
