@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from magistral_nb._version import __version__
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.choosing import choose_endpoint
 from magistral_nb.client import Client
 from magistral_nb.cost_report import cost_report
@@ -19,7 +20,6 @@ from magistral_nb.journal.recovering import cut_off_replies
 from magistral_nb.keys.logging_in import log_in, log_out, type_unseen
 from magistral_nb.keys.variables import required_key
 from magistral_nb.loading_text import LoadingText
-from magistral_nb.question import CallSettings
 from magistral_nb.rendering.text import plain
 from magistral_nb.reports import endpoints_report, recovery_report, status_report
 from magistral_nb.scrubbing import scrub

@@ -13,6 +13,7 @@ from typing import Any, Self, Unpack, cast
 from magistral_nb.aiming import Aim
 from magistral_nb.asked import Asked
 from magistral_nb.budgets import Budget
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.cassettes import running
 from magistral_nb.cassettes.asking import Asking
 from magistral_nb.chat_format import Prompt
@@ -26,8 +27,9 @@ from magistral_nb.errors import ConfigurationError, MagistralError, MissingKeyEr
 from magistral_nb.events import Event
 from magistral_nb.exchange import Exchange
 from magistral_nb.loading_text import LoadingText
+from magistral_nb.making_questions import make_question
 from magistral_nb.previewing import preview
-from magistral_nb.question import CallSettings, Question, make_question
+from magistral_nb.question import Question
 from magistral_nb.replies import Reply
 from magistral_nb.resolving import DEFAULTS, LEFT_OUT, given, resolve
 from magistral_nb.settings import Address, Secret, Settings, Timeouts, Unseen, secret_of

@@ -25,7 +25,7 @@ from magistral_nb.cassettes.reading import read_cassette
 from magistral_nb.choosing import choose_endpoint
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import MagistralError
-from magistral_nb.question import DEFAULT_MAX_TOKENS
+from magistral_nb.making_questions import DEFAULT_MAX_TOKENS
 
 LESSONS = Path(__file__).parents[1] / "examples"
 LONGEST_CELL = 1800

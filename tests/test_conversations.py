@@ -27,8 +27,8 @@ from magistral_nb import (
     tool,
     user,
 )
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.dialects import Dialect
-from magistral_nb.question import CallSettings
 from tests.fake_server import FakeServer
 from tests.playing import Played, called, playing, said
 from tests.test_dialect_samples import sample

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Unpack, cast
 
 from magistral_nb.asked import Asked, as_messages
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.chat_format import Prompt
 from magistral_nb.conversations.asking import Asking, Attempt
 from magistral_nb.conversations.branches import Branches
@@ -13,7 +14,6 @@ from magistral_nb.conversations.history import check_question
 from magistral_nb.conversations.turns import Turn
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.loading_text import LoadingText
-from magistral_nb.question import CallSettings
 from magistral_nb.replies import Reply
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.conversations.history import begun_message
 from magistral_nb.conversations.joining import copied, joined
 from magistral_nb.conversations.tree import Tree
@@ -19,7 +20,6 @@ from magistral_nb.dialects import why_not_continued
 from magistral_nb.errors import ConfigurationError, ContextLengthError, MagistralError
 from magistral_nb.events import Event, Failed, Notice, Started, Waiting
 from magistral_nb.messages import Message
-from magistral_nb.question import CallSettings
 from magistral_nb.replies import Reply
 
 if TYPE_CHECKING:

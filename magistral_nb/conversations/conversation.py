@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from magistral_nb.asked import Asked
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.chat_format import Prompt
 from magistral_nb.client import Client
 from magistral_nb.conversations.asking import Attempt
@@ -18,7 +19,6 @@ from magistral_nb.dialects import KeepThinking
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.events import Usage
 from magistral_nb.messages import Message, user
-from magistral_nb.question import CallSettings
 from magistral_nb.replies import Reply
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
 from magistral_nb.tokens import TokenCount

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.client import Client
 from magistral_nb.conversations.history import groups_of, system_of, with_question
 from magistral_nb.conversations.turns import Turn
 from magistral_nb.errors import ConfigurationError, ContextLengthError, TemplateError
 from magistral_nb.events import Notice
 from magistral_nb.messages import Message
-from magistral_nb.question import CallSettings
 from magistral_nb.replies import Reply
 from magistral_nb.tokens import TokenCount, estimate_tokens
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.cassettes import running
 from magistral_nb.choosing import Choice, choose_endpoint, choose_to_look, find_key
 from magistral_nb.client import Client
 from magistral_nb.errors import MissingKeyError
 from magistral_nb.keys.variables import required_key
 from magistral_nb.notebook.options import settings_of
-from magistral_nb.question import CallSettings
 from magistral_nb.settings import Secret
 
 

@@ -14,6 +14,7 @@ from traitlets import Enum, Float, Instance, Int, Unicode
 
 from magistral_nb.asked import Asked
 from magistral_nb.budgets import Budget
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.chat_format import Prompt
 from magistral_nb.client import Client
 from magistral_nb.errors import ConfigurationError, MagistralError
@@ -31,7 +32,6 @@ from magistral_nb.notebook.options import parse_options, split_ask, with_options
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture, prompt_picture
 from magistral_nb.notebook.worker import Asking
-from magistral_nb.question import CallSettings
 from magistral_nb.replies import Reply
 from magistral_nb.settings import Timeouts
 

@@ -13,8 +13,8 @@ from typing import Any
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument
 
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.notebook.pictures import FORMS
-from magistral_nb.question import CallSettings
 
 
 @dataclass(frozen=True)
