@@ -1,0 +1,117 @@
+/**
+ * A text that grows: blocks that are closed are read once and kept, and only the open end is read again.
+ *
+ * Markdown is not made for this. What a closed block shows can still change: a reference may be defined below it. So
+ * the whole text is read once more at the end, and what was right stays the same object.
+ */
+
+import { cutOf } from "./cutting.js";
+import { shownNow } from "./held.js";
+import {
+  type Block,
+  countMarks,
+  LONGEST_TEXT,
+  MOST_MARKS,
+  markdown,
+  parse,
+  type References,
+  unformatted,
+} from "./markdown.js";
+import { plain } from "./text.js";
+import { type FormulaCount, trees } from "./tokens.js";
+import { type ElementNode, same, type Tree } from "./tree.js";
+
+export class GrowingText {
+  private text = "";
+  /** Where the open end begins. */
+  private cut = 0;
+  private closed: Tree[] = [];
+  /** The list whose last item is still open; its closed items are in it. */
+  private list: { tree: ElementNode; marker: string } | null = null;
+  private formulas: FormulaCount = { formulas: 0 };
+  private references: References = {};
+  private marks = 0;
+  private isTooMuch = false;
+
+  get whole(): string {
+    return this.text;
+  }
+
+  add(more: string): void {
+    this.text += more;
+    this.marks += countMarks(more);
+    if (this.text.length > 2 * LONGEST_TEXT || this.marks > MOST_MARKS) this.isTooMuch = true;
+  }
+
+  /** Return what to show now. Trees of closed blocks are the same objects each time. */
+  picture(): Tree[] {
+    if (this.isTooMuch) return unformatted(this.text);
+    const tail = cleaned(this.text.slice(this.cut));
+    const shown = shownNow(tail);
+    const parsed = parse(shown, { ...this.references }, true);
+    if (parsed.isTooMuch) {
+      this.isTooMuch = true;
+      return unformatted(this.text);
+    }
+    const open = this.close(parsed.blocks, tail);
+    return [...this.closed, ...this.merged(open, { ...this.formulas })];
+  }
+
+  /** Read the whole text once more, and return what it shows; what was shown right already is the same object. */
+  finish(): Tree[] {
+    const shown = [...this.closed, ...(this.list ? [this.list.tree] : [])];
+    return markdown(this.text).map((tree, index) => kept(shown[index], tree));
+  }
+
+  /** Keep the blocks that no later text can change, and return those that it can. */
+  private close(blocks: Block[], tail: string): Block[] {
+    const lines = tail.split("\n");
+    const cut = cutOf(blocks, lines.length - 1);
+    if (!cut) return blocks;
+    const { list } = this;
+    const done = this.merged(cut.done, this.formulas);
+    const isInList = cut.item !== undefined;
+    const goesOn = isInList ? (done.pop() as ElementNode) : null;
+    this.list = goesOn ? { tree: goesOn, marker: cut.open[0]?.tokens[0]?.markup ?? "" } : null;
+    if (!cut.done.length) this.list = list;
+    this.closed.push(...done);
+    this.moveTo(lines, cut.line);
+    return cut.open;
+  }
+
+  private moveTo(lines: string[], line: number): void {
+    const source = lines.slice(0, line).join("\n");
+    if (source.includes("]:")) parse(source, this.references);
+    let at = this.cut;
+    for (let count = 0; count < line; count++) at = this.text.indexOf("\n", at) + 1;
+    this.cut = at;
+  }
+
+  /** Return the trees of some blocks; a list that goes on takes in the items that are closed already. */
+  private merged(blocks: Block[], count: FormulaCount): Tree[] {
+    const shown = blocks.flatMap((block) => trees(block.tokens, count));
+    if (!this.list) return shown;
+    const [first, ...rest] = shown;
+    const goesOn = first?.kind === "element" && first.tag === this.list.tree.tag;
+    if (!goesOn || blocks[0]?.tokens[0]?.markup !== this.list.marker) return [this.list.tree, ...shown];
+    return [joined(this.list.tree, first), ...rest];
+  }
+}
+
+function joined(list: ElementNode, more: ElementNode): ElementNode {
+  const both: ElementNode = { ...list, children: [...list.children, ...more.children] };
+  if (list.loose || more.loose) both.loose = true;
+  return both;
+}
+
+/** Return a clean text without the half character that a delta may end in. */
+function cleaned(tail: string): string {
+  return plain(tail.replace(/[\ud800-\udbff\r]$/, ""));
+}
+
+/** Return the tree that was shown if it shows the same as the right one, else the right one with its right parts kept. */
+function kept(shown: Tree | undefined, right: Tree): Tree {
+  if (shown && same(shown, right)) return shown;
+  if (shown?.kind !== "element" || right.kind !== "element" || shown.tag !== right.tag) return right;
+  return { ...right, children: right.children.map((child, index) => kept(shown.children[index], child)) };
+}

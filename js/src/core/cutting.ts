@@ -1,0 +1,47 @@
+/** Where a growing text can be cut: above it, nothing changes any more. */
+
+import type { Block } from "./markdown.js";
+
+export interface Cut {
+  line: number;
+  done: Block[];
+  open: Block[];
+  /** The cut is between two items of a list: the last of `done` and the first of `open` are parts of one. */
+  item?: number;
+}
+
+/**
+ * Return the last place for a cut, or null.
+ *
+ * `wholeLines` is how many lines are there to their end: a line that is not may turn out to be something else, and
+ * belong to the block above it.
+ */
+export function cutOf(blocks: Block[], wholeLines: number): Cut | null {
+  for (let index = blocks.length - 1; index >= 0; index--) {
+    const block = blocks[index] as Block;
+    const overlaps = blocks.slice(0, index).some((above) => above.end > block.first); // words after a formula's end
+    if (overlaps) continue;
+    const item = index === blocks.length - 1 ? lastItem(block, wholeLines) : null;
+    if (item && item.line > block.first) return inList(blocks, index, item.token, item.line);
+    if (block.first > 0 && block.first < wholeLines) {
+      return index === 0 ? null : { line: block.first, done: blocks.slice(0, index), open: blocks.slice(index) };
+    }
+  }
+  return null;
+}
+
+function lastItem(block: Block, wholeLines: number): { token: number; line: number } | null {
+  if (!block.tokens[0]?.type.endsWith("_list_open")) return null;
+  const token = block.tokens.findLastIndex(
+    (one) => one.type === "list_item_open" && one.level === 1 && (one.map?.[0] ?? wholeLines) < wholeLines,
+  );
+  return token === -1 ? null : { token, line: block.tokens[token]?.map?.[0] ?? 0 };
+}
+
+function inList(blocks: Block[], index: number, token: number, line: number): Cut {
+  const list = blocks[index] as Block;
+  const [open, close] = [list.tokens.slice(0, 1), list.tokens.slice(-1)];
+  const above: Block = { first: list.first, end: line, tokens: [...list.tokens.slice(0, token), ...close] };
+  const below: Block = { first: line, end: list.end, tokens: [...open, ...list.tokens.slice(token)] };
+  return { line, done: [...blocks.slice(0, index), above], open: [below], item: token };
+}

@@ -1,0 +1,90 @@
+/** A Markdown text as trees: CommonMark with tables, strikethrough and formulas, HTML shown as text. */
+
+import Parser, { type Env, type MarkdownIt, type StateBlock, type Token } from "markdown-it";
+import { addFormulas } from "./formula_rules.js";
+import { linkTarget } from "./links.js";
+import { plain } from "./text.js";
+import { type FormulaCount, trees } from "./tokens.js";
+import { element, type Tree, text } from "./tree.js";
+
+// The limits of magistral_nb/rendering/markdown.py: a text beyond one of them is shown as it is, unformatted.
+export const LONGEST_TEXT = 1_000_000;
+export const MOST_MARKS = 100_000;
+const MOST_TOKENS = 100_000;
+const DEEPEST_NESTING = 40;
+const MARK = /[\n!$&*<[\\\]_`~]/g;
+
+type Rule = (state: StateBlock, first: number, end: number, silent: boolean) => boolean;
+
+let made: MarkdownIt | undefined;
+
+function parser(): MarkdownIt {
+  made ??= makeParser();
+  return made;
+}
+
+function makeParser(): MarkdownIt {
+  const parser = new Parser("commonmark", { html: false, xhtmlOut: false, maxNesting: DEEPEST_NESTING });
+  parser.enable(["table", "strikethrough"]);
+  parser.validateLink = (url) => linkTarget(url) !== "";
+  const table = parser.block.ruler.__rules__.find((rule) => rule.name === "table")?.fn as Rule;
+  const smallTable: Rule = (state, first, end, silent) =>
+    state.tokens.length <= MOST_TOKENS && table(state, first, end, silent);
+  parser.block.ruler.at("table", smallTable, { alt: ["paragraph", "reference"] });
+  addFormulas(parser);
+  return parser;
+}
+
+/** A block that stands in no other, and the lines it takes. */
+export interface Block {
+  first: number;
+  end: number;
+  tokens: Token[];
+}
+
+export type References = NonNullable<Env["references"]>;
+
+export interface Parsed {
+  blocks: Block[];
+  /** Nested too deep, or of too many pieces. */
+  isTooMuch: boolean;
+}
+
+/** Cut a clean text into its outermost blocks. `live` holds formulas open whose end may still come. */
+export function parse(cleaned: string, references: References = {}, live = false): Parsed {
+  const tokens = parser().parse(cleaned, { references, live });
+  const isTooMuch = tokens.length > MOST_TOKENS || tokens.some((token) => token.level >= DEEPEST_NESTING - 1);
+  const blocks: Block[] = [];
+  for (const token of tokens) {
+    if (token.level === 0 && token.nesting >= 0) {
+      const [first, end] = token.map ?? [0, 0];
+      blocks.push({ first, end, tokens: [token] });
+    } else blocks.at(-1)?.tokens.push(token);
+  }
+  return { blocks, isTooMuch };
+}
+
+export function countMarks(content: string): number {
+  return content.match(MARK)?.length ?? 0;
+}
+
+export function unformatted(content: string): Tree[] {
+  return [element("pre", [text(plain(content))], { dir: "auto" })];
+}
+
+/** Return what a whole text shows. */
+export function markdown(content: string): Tree[] {
+  const cleaned = plain(content);
+  if (codePoints(cleaned) > LONGEST_TEXT || countMarks(cleaned) > MOST_MARKS) return unformatted(cleaned);
+  const { blocks, isTooMuch } = parse(cleaned);
+  if (isTooMuch) return unformatted(cleaned);
+  const count: FormulaCount = { formulas: 0 };
+  return blocks.flatMap((block) => trees(block.tokens, count));
+}
+
+function codePoints(content: string): number {
+  if (content.length <= LONGEST_TEXT) return content.length;
+  let pairs = 0;
+  for (let at = 0; at < content.length; at++) if ((content.charCodeAt(at) & 0xfc00) === 0xdc00) pairs += 1;
+  return content.length - pairs;
+}
