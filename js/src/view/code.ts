@@ -4,15 +4,8 @@ import type { CodeNode } from "../core/tree.js";
 import { copyButton } from "./copying.js";
 import { button, make } from "./dom.js";
 import { highlighted } from "./highlight.js";
+import { INSERT_EVENT, type InsertDetail } from "./insert_event.js";
 import { LABELS } from "./labels.js";
-
-/** The event by which a block asks to be made a cell; whoever shows the reply may listen. It bubbles. */
-export const INSERT_EVENT = "magistral-insert";
-
-export interface InsertDetail {
-  code: string;
-  language: string;
-}
 
 /** In characters: while it grows, longer code waits for its colours until it is closed. */
 const LONGEST_WHILE_OPEN = 3_000;

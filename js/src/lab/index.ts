@@ -1,0 +1,31 @@
+/** Door 2, JupyterLab and Notebook 7: saved replies drawn by the same view, and the bundle for live ones without a comm. */
+
+import type { Bundle, Slot } from "../widget/assets.js";
+import { INSERTER, type Inserter } from "../widget/inserting.js";
+import { type Application, inserter } from "./inserting.js";
+import { loadBundle } from "./loading.js";
+
+const KEY = Symbol.for("magistral_nb.assets");
+
+interface Plugin {
+  id: string;
+  description: string;
+  autoStart: boolean;
+  activate(app: Application): void;
+}
+
+/** Tells the page where the bundle is, and how code becomes a cell. */
+const plugin: Plugin = {
+  id: "magistral_nb:plugin",
+  description: "Draws the replies of magistral_nb",
+  autoStart: true,
+  activate(app) {
+    const page = globalThis as unknown as Record<symbol, Slot> & { [INSERTER]?: Inserter };
+    page[KEY] ??= { bundles: new Map(), heard: new Set() };
+    page[KEY].load = { version: __VERSION__, get: (): Promise<Bundle> => loadBundle() };
+    page[INSERTER] = inserter(app);
+    for (const hear of page[KEY].heard) hear();
+  },
+};
+
+export default plugin;

@@ -1,0 +1,35 @@
+/** Where a page keeps the bundle: one promise for each version of the package, whoever brought it. */
+
+import type { ReplyEvent } from "../core/protocol.js";
+
+export const ASSETS = Symbol.for("magistral_nb.assets");
+
+/** What the bundle exports; the stub knows it by this only. */
+export interface Bundle {
+  renderReply(host: HTMLElement, model: ReplyModel): () => void;
+  renderStored(host: HTMLElement, data: unknown, id: string): () => void;
+}
+
+export interface Slot {
+  /** Set by the labextension: fetches its lazy chunk. */
+  load?: { version: string; get: () => Promise<Bundle> };
+  /** By version. Filled by `load`, or by the `Assets` widget. */
+  bundles: Map<string, Promise<Bundle>>;
+  /** Called when a bundle comes. */
+  heard: Set<() => void>;
+}
+
+/** The part of anywidget's model that is used here. */
+export interface ReplyModel {
+  get(name: string): unknown;
+  on(name: string, heard: (...args: never[]) => void): void;
+  off(name: string, heard: (...args: never[]) => void): void;
+  send(message: unknown): void;
+  widget_manager?: unknown;
+}
+
+/** What the kernel sends to a live reply; see README.md. */
+export type Message =
+  | { type: "events"; seq: number; events: ReplyEvent[] }
+  | { type: "patience"; text: string }
+  | { type: "reply"; seq: number; reply: unknown; live: boolean };

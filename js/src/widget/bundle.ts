@@ -1,0 +1,55 @@
+/** What is loaded once per page and shared by all widgets: the view, and how it hears its kernel. */
+
+import { type ReplyEvent, readReply } from "../core/protocol.js";
+import { ReplyView } from "../view/reply.js";
+import { addStyle } from "../view/style.js";
+import type { Message, ReplyModel } from "./assets.js";
+import { INSERTER, listenForInserts } from "./inserting.js";
+import { Stopper } from "./stopping.js";
+
+/** Draw the live reply of a widget's model into an element; returns what takes it away again. */
+export function renderReply(host: HTMLElement, model: ReplyModel & { magistral?: Message[] }): () => void {
+  addStyle(host);
+  const id = String(model.get("reply_id") ?? "");
+  const stopper = new Stopper(model, id);
+  const isLive = model.get("live") !== false;
+  const view = new ReplyView(host, {
+    id,
+    canInsert: model.get("can_insert") === true || INSERTER in globalThis,
+    showThinking: model.get("show_thinking") !== false,
+    ...(isLive ? { onStop: () => stopper.stop() } : {}),
+  });
+  const forget = listenForInserts(view.element, model);
+  let seen = Number(model.get("seen") ?? 0);
+  const stored = model.get("reply");
+  if (stored) view.show(readReply(stored), isLive);
+  const hear = (message: Message): void => {
+    if (message.type === "patience") view.patience(message.text);
+    else if (message.type === "reply") {
+      seen = message.seq;
+      if (!message.live) stopper.done();
+      view.show(readReply(message.reply), message.live);
+    } else if (message.type === "events") {
+      const fresh = unseen(message, seen);
+      seen = Math.max(seen, message.seq + message.events.length);
+      if (fresh.some((event) => event.type === "done" || event.type === "failed")) stopper.done();
+      if (fresh.length) view.add(fresh);
+    }
+  };
+  for (const message of model.magistral ?? []) hear(message);
+  model.on("msg:custom", hear);
+  if (!stored && !model.magistral?.length) view.add([]);
+  return () => {
+    model.off("msg:custom", hear);
+    forget();
+    view.destroy();
+  };
+}
+
+/** A page that was loaded anew has some events in its first picture already. */
+function unseen({ seq, events }: { seq: number; events: ReplyEvent[] }, seen: number): ReplyEvent[] {
+  return events.slice(Math.max(0, seen - seq));
+}
+
+export { addStyle } from "../view/style.js";
+export { ReplyView, readReply };
