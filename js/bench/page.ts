@@ -1,1 +1,98 @@
-export {};
+/** Measures one way to draw a growing reply: `run(way, what)` in the page. `run.mjs` calls it and compares. */
+
+import type { ReplyEvent } from "../src/core/protocol.js";
+import { ReplyView } from "../src/view/reply.js";
+import { addStyle } from "../src/view/style.js";
+import { TEXTS, type What } from "./texts.js";
+import { wholeText } from "./whole.js";
+
+const MESSAGES_A_SECOND = 20;
+const FRAME = 1000 / 60;
+
+export interface Figures {
+  seconds: number;
+  frames: number;
+  dropped: number;
+  longestTask: number;
+  longestGap: number;
+}
+
+type Way = "ours" | "whole";
+
+/** Draws texts into a host: returns what takes in more. */
+type Drawer = (host: HTMLElement) => (more: string) => void;
+
+const WAYS: Readonly<Record<Way, Drawer>> = {
+  whole: wholeText,
+  ours: (host) => {
+    addStyle(host);
+    const view = new ReplyView(host);
+    return (more) => {
+      const event: ReplyEvent = { type: "answer.delta", text: more, at: 0 };
+      view.add([event]);
+    };
+  },
+};
+
+async function run(way: Way, what: What): Promise<Figures> {
+  const { before, text, perSecond } = TEXTS[what]();
+  const host = document.querySelector("#place") as HTMLElement;
+  host.replaceChildren();
+  const add = WAYS[way](host);
+  add(before);
+  await rest(1_500);
+  host.scrollTop = host.scrollHeight;
+  await rest(300);
+  const watch = watchFrames();
+  await feed(add, text, perSecond);
+  await rest(200);
+  return watch();
+}
+
+/** Bring the text as a kernel does: gathered, and by the clock, whether the page keeps up or not. */
+async function feed(add: (more: string) => void, text: string, perSecond: number): Promise<void> {
+  const began = performance.now();
+  for (let at = 0; at < text.length; ) {
+    await rest(1000 / MESSAGES_A_SECOND);
+    const due = Math.min(text.length, Math.round(((performance.now() - began) / 1000) * perSecond));
+    if (due > at) add(text.slice(at, due));
+    at = Math.max(at, due);
+  }
+}
+
+function watchFrames(): () => Figures {
+  const began = performance.now();
+  const tasks: number[] = [0];
+  const gaps: number[] = [0];
+  let last = began;
+  let frames = 0;
+  let isOn = true;
+  const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => entry.duration)));
+  observer.observe({ entryTypes: ["longtask"] });
+  const frame = (): void => {
+    const now = performance.now();
+    gaps.push(now - last);
+    last = now;
+    frames += 1;
+    if (isOn) requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+  return () => {
+    isOn = false;
+    observer.disconnect();
+    const wall = performance.now() - began;
+    return {
+      seconds: wall / 1000,
+      frames,
+      dropped: Math.max(0, Math.round(wall / FRAME) - frames),
+      longestTask: Math.max(...tasks),
+      longestGap: Math.max(...gaps),
+    };
+  };
+}
+
+function rest(milliseconds: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, milliseconds));
+}
+
+Object.assign(globalThis, { run });
