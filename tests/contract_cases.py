@@ -29,7 +29,7 @@ def structure(html: str) -> list[Tree]:
     """Return what HTML shows, without what differs by design: styles, wrapping boxes, breaks between blocks.
 
     >>> structure('<p dir="auto"><em>Hi</em> there</p>')
-    [['p', ['em', 'Hi'], ' there']]
+    [["p", ["em", "Hi"], " there"]]
     """
     reader = _Structure()
     reader.feed(html)
@@ -59,7 +59,7 @@ class _Structure(HTMLParser):
 def _named(tag: str, values: dict[str, str]) -> str:
     if tag == "span" and "mathjax_process" in values.get("class", ""):
         return "formula"
-    kept = {name: values[name] for name in ("href", "start", "class") if name in values}
+    kept: dict[str, str] = {name: values[name] for name in ("href", "start", "class") if name in values}
     side = values.get("style", "").rpartition("text-align:")[2]
     if tag in ("td", "th") and side != "left":
         kept["align"] = side
@@ -77,7 +77,11 @@ def _tidied(element: list[Any]) -> list[Any]:
             tidy[-1] += child
         else:
             tidy.append(child)
-    return [one for one in map(_without_breaks, tidy) if one != ""] if element[0].split()[0] not in ("pre", "code") else tidy
+    return (
+        [one for one in map(_without_breaks, tidy) if one != ""]
+        if element[0].split()[0] not in ("pre", "code")
+        else tidy
+    )
 
 
 def _without_breaks(one: Any) -> Any:
@@ -87,31 +91,34 @@ def _without_breaks(one: Any) -> Any:
 
 def markdown_cases() -> dict[str, list[dict[str, Any]]]:
     """Return the cases of each file in `contract/markdown/`: a name, a text, and the structure to show."""
+    return {
+        name: [case | {"shows": structure(markdown_html(case["text"]))} for case in cases]
+        for name, cases in _sources().items()
+    }
+
+
+def _sources() -> dict[str, list[dict[str, str]]]:
     data = HERE / "data"
+    files = {"formulas": "markdown_cases", "hostile": "hostile_static", "elements": "markdown_elements"}
     sources = {
         name: [
             {"name": case.get("name") or case["id"], "text": case["text"]}
             for case in json.loads((data / f"{file}.json").read_text("utf-8"))
         ]
-        for name, file in (
-            ("formulas", "markdown_cases"),
-            ("hostile", "hostile_static"),
-            ("elements", "markdown_elements"),
-        )
+        for name, file in files.items()
     }
     sources["rich"] = [
         {"name": name, "text": (data / f"{name}.md").read_text("utf-8")} for name in ("rich_answer", "rich_thinking")
     ]
-    return {
-        name: [case | {"shows": structure(markdown_html(case["text"]))} for case in cases]
-        for name, cases in sources.items()
-    }
+    return sources
 
 
 def text_cases() -> list[dict[str, str]]:
     """Return texts with what cannot be seen, and how they are shown."""
-    texts = [case["text"] for name in ("hostile", "elements") for case in markdown_cases()[name]]
-    texts += ["a\x00\x85b", "\ud83d", "\U0001f3f4\U000e0041", "\ufe0f\ufe0f", "\U000e0100\U000e0101", "\r\r\n", "é中\u00ad"]
+    sources = _sources()
+    texts = [case["text"] for name in ("hostile", "elements") for case in sources[name]]
+    texts += ["a\x00\x85b", "\ud83d", "\U0001f3f4\U000e0041", "\ufe0f\ufe0f", "\U000e0100\U000e0101"]
+    texts += ["\r\r\n", "é中\u00ad"]
     return [{"text": text, "shown": plain(text)} for text in texts]
 
 

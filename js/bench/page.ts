@@ -1,4 +1,4 @@
-/** Measures one way to draw a growing reply: `run(way, what)` in the page. `run.mjs` calls it and compares. */
+/** One way to draw a growing reply: `prepare(way, what)`, then `measure()`. `run.mjs` calls them and compares. */
 
 import type { ReplyEvent } from "../src/core/protocol.js";
 import { ReplyView } from "../src/view/reply.js";
@@ -13,7 +13,6 @@ export interface Figures {
   seconds: number;
   frames: number;
   dropped: number;
-  longestTask: number;
   longestGap: number;
 }
 
@@ -34,19 +33,23 @@ const WAYS: Readonly<Record<Way, Drawer>> = {
   },
 };
 
-async function run(way: Way, what: What): Promise<Figures> {
+let measured: () => Promise<Figures>;
+
+/** Draw what is there before the measuring begins. */
+async function prepare(way: Way, what: What): Promise<void> {
   const { before, text, perSecond } = TEXTS[what]();
   const host = document.querySelector("#place") as HTMLElement;
-  host.replaceChildren();
   const add = WAYS[way](host);
   add(before);
   await rest(1_500);
   host.scrollTop = host.scrollHeight;
   await rest(300);
-  const watch = watchFrames();
-  await feed(add, text, perSecond);
-  await rest(200);
-  return watch();
+  measured = async () => {
+    const watch = watchFrames();
+    await feed(add, text, perSecond);
+    await rest(200);
+    return watch();
+  };
 }
 
 /** Bring the text as a kernel does: gathered, and by the clock, whether the page keeps up or not. */
@@ -62,13 +65,10 @@ async function feed(add: (more: string) => void, text: string, perSecond: number
 
 function watchFrames(): () => Figures {
   const began = performance.now();
-  const tasks: number[] = [0];
   const gaps: number[] = [0];
   let last = began;
   let frames = 0;
   let isOn = true;
-  const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => entry.duration)));
-  observer.observe({ entryTypes: ["longtask"] });
   const frame = (): void => {
     const now = performance.now();
     gaps.push(now - last);
@@ -79,13 +79,11 @@ function watchFrames(): () => Figures {
   requestAnimationFrame(frame);
   return () => {
     isOn = false;
-    observer.disconnect();
     const wall = performance.now() - began;
     return {
       seconds: wall / 1000,
       frames,
       dropped: Math.max(0, Math.round(wall / FRAME) - frames),
-      longestTask: Math.max(...tasks),
       longestGap: Math.max(...gaps),
     };
   };
@@ -95,4 +93,4 @@ function rest(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
 
-Object.assign(globalThis, { run });
+Object.assign(globalThis, { prepare, measure: () => measured() });

@@ -1,5 +1,6 @@
-/** The usual way, to compare with: at every message the whole text is rendered again, with the same two libraries. */
+/** The usual way, to compare with: at every message the whole text is rendered again, with the same three libraries. */
 
+import hljs from "highlight.js/lib/core";
 import katex from "katex";
 import Parser from "markdown-it";
 import { addFormulas } from "../src/core/formula_rules.js";
@@ -8,7 +9,9 @@ import { addStyle } from "../src/view/style.js";
 
 export function wholeText(host: HTMLElement): (more: string) => void {
   addStyle(host);
-  const parser = new Parser("commonmark", { html: false }).enable(["table", "strikethrough"]);
+  const highlight = (code: string, language: string): string =>
+    hljs.getLanguage(language) ? hljs.highlight(code, { language, ignoreIllegals: true }).value : "";
+  const parser = new Parser("commonmark", { html: false, highlight }).enable(["table", "strikethrough"]);
   addFormulas(parser);
   parser.renderer.rules.formula = (tokens, index) => {
     const { content = "", markup = "" } = tokens[index] ?? {};

@@ -91,7 +91,7 @@ describe("a text that grew shows what the whole text shows", () => {
       fc.property(fc.constantFrom(...TEXTS), SIZES, (text, sizes) => {
         expect(normal(grown(cutAt(text, sizes)).growing.finish())).toEqual(normal(markdown(text)));
       }),
-      { numRuns: 150 },
+      { numRuns: Number(process.env.RUNS ?? 150) },
     );
   });
 
@@ -100,7 +100,7 @@ describe("a text that grew shows what the whole text shows", () => {
       fc.property(MARKUP, SIZES, (text, sizes) => {
         expect(normal(grown(cutAt(text, sizes)).growing.finish())).toEqual(normal(markdown(text)));
       }),
-      { numRuns: 300 },
+      { numRuns: Number(process.env.RUNS ?? 300) },
     );
   });
 

@@ -1,9 +1,10 @@
 /** Files that Python and TypeScript share. */
 
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 export function shared(path: string): string {
-  return readFileSync(new URL(`../../tests/${path}`, import.meta.url), "utf8");
+  return readFileSync(join(import.meta.dirname, "..", "..", "tests", path), "utf8");
 }
 
 export function cases<T>(path: string): T[] {

@@ -1,8 +1,8 @@
 /**
  * A text that grows: blocks that are closed are read once and kept, and only the open end is read again.
  *
- * Markdown is not made for this. What a closed block shows can still change: a reference may be defined below it. So
- * the whole text is read once more at the end, and what was right stays the same object.
+ * Markdown is not made for this. What a closed block shows can still change: a reference may be defined below it. Where
+ * that can be, the whole text is read once more at the end, and what was right stays the same object.
  */
 
 import { cutOf } from "./cutting.js";
@@ -32,6 +32,7 @@ export class GrowingText {
   private references: References = {};
   private marks = 0;
   private isTooMuch = false;
+  private isDoubtful = false;
 
   get whole(): string {
     return this.text;
@@ -49,6 +50,7 @@ export class GrowingText {
     const tail = cleaned(this.text.slice(this.cut));
     const shown = shownNow(tail);
     const parsed = parse(shown, { ...this.references }, true);
+    this.isDoubtful ||= parsed.isDoubtful;
     if (parsed.isTooMuch) {
       this.isTooMuch = true;
       return unformatted(this.text);
@@ -57,10 +59,19 @@ export class GrowingText {
     return [...this.closed, ...this.merged(open, { ...this.formulas })];
   }
 
-  /** Read the whole text once more, and return what it shows; what was shown right already is the same object. */
+  /** Return what the whole text shows; what was shown right already is the same object. */
   finish(): Tree[] {
+    if (!this.isInDoubt()) {
+      const { blocks, isTooMuch } = parse(plain(this.text.slice(this.cut)), { ...this.references });
+      if (!isTooMuch) return [...this.closed, ...this.merged(blocks, { ...this.formulas })];
+    }
     const shown = [...this.closed, ...(this.list ? [this.list.tree] : [])];
     return markdown(this.text).map((tree, index) => kept(shown[index], tree));
+  }
+
+  /** Tell whether something that came late may change what is closed: then the whole text is read once more. */
+  private isInDoubt(): boolean {
+    return this.isTooMuch || this.isDoubtful || this.text.includes("]:") || this.text.length > LONGEST_TEXT;
   }
 
   /** Keep the blocks that no later text can change, and return those that it can. */
@@ -71,6 +82,7 @@ export class GrowingText {
     const { list } = this;
     const done = this.merged(cut.done, this.formulas);
     const isInList = cut.item !== undefined;
+    this.isDoubtful ||= isInList && !saysWhetherLoose(cut.done.at(-1));
     const goesOn = isInList ? (done.pop() as ElementNode) : null;
     this.list = goesOn ? { tree: goesOn, marker: cut.open[0]?.tokens[0]?.markup ?? "" } : null;
     if (!cut.done.length) this.list = list;
@@ -102,6 +114,16 @@ function joined(list: ElementNode, more: ElementNode): ElementNode {
   const both: ElementNode = { ...list, children: [...list.children, ...more.children] };
   if (list.loose || more.loose) both.loose = true;
   return both;
+}
+
+/** Only items with a paragraph tell whether their list is loose. */
+function saysWhetherLoose(list: Block | undefined): boolean {
+  let items = 0;
+  for (const token of list?.tokens ?? []) {
+    if (token.type === "list_item_open" && token.level === 1) items += 1;
+    if (token.type === "paragraph_open" && token.level === 2 && items > 0) items = 0;
+  }
+  return items === 0;
 }
 
 /** Return a clean text without the half character that a delta may end in. */

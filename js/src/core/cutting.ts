@@ -20,7 +20,8 @@ export function cutOf(blocks: Block[], wholeLines: number): Cut | null {
   for (let index = blocks.length - 1; index >= 0; index--) {
     const block = blocks[index] as Block;
     const overlaps = blocks.slice(0, index).some((above) => above.end > block.first); // words after a formula's end
-    if (overlaps) continue;
+    const mayJoin = block.tokens[0]?.type === "pending"; // no formula after all, it belongs to the block above
+    if (overlaps || mayJoin) continue;
     const item = index === blocks.length - 1 ? lastItem(block, wholeLines) : null;
     if (item && item.line > block.first) return inList(blocks, index, item.token, item.line);
     if (block.first > 0 && block.first < wholeLines) {

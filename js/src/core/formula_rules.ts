@@ -60,7 +60,10 @@ function push(state: StateBlock, formula: Formula, first: number, lines: number,
 
 /** Hold a formula whose end has not come yet, so that its lines do not flicker as headings and lists meanwhile. */
 function pending(state: StateBlock, first: number, end: number, text: string, silent: boolean): boolean {
-  if (text.length > LONGEST_FORMULA) return false;
+  if (text.length > LONGEST_FORMULA) {
+    state.env.doubtful = true;
+    return false;
+  }
   if (!silent) {
     const token = state.push("pending", "div", 0);
     token.map = [first, end];

@@ -48,11 +48,14 @@ export interface Parsed {
   blocks: Block[];
   /** Nested too deep, or of too many pieces. */
   isTooMuch: boolean;
+  /** A formula was given up that a later line may still close. */
+  isDoubtful: boolean;
 }
 
 /** Cut a clean text into its outermost blocks. `live` holds formulas open whose end may still come. */
 export function parse(cleaned: string, references: References = {}, live = false): Parsed {
-  const tokens = parser().parse(cleaned, { references, live });
+  const environment: Env = { references, live };
+  const tokens = parser().parse(cleaned, environment);
   const isTooMuch = tokens.length > MOST_TOKENS || tokens.some((token) => token.level >= DEEPEST_NESTING - 1);
   const blocks: Block[] = [];
   for (const token of tokens) {
@@ -61,7 +64,7 @@ export function parse(cleaned: string, references: References = {}, live = false
       blocks.push({ first, end, tokens: [token] });
     } else blocks.at(-1)?.tokens.push(token);
   }
-  return { blocks, isTooMuch };
+  return { blocks, isTooMuch, isDoubtful: environment.doubtful === true };
 }
 
 export function countMarks(content: string): number {

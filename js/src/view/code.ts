@@ -3,12 +3,14 @@
 import type { CodeNode } from "../core/tree.js";
 import { copyButton } from "./copying.js";
 import { button, make } from "./dom.js";
-import { highlighted } from "./highlight.js";
+import { highlighted, LONGEST_HIGHLIGHTED } from "./highlight.js";
 import { INSERT_EVENT, type InsertDetail } from "./insert_event.js";
 import { LABELS } from "./labels.js";
 
 /** In characters: while it grows, longer code waits for its colours until it is closed. */
 const LONGEST_WHILE_OPEN = 3_000;
+
+const PIECES_TOGETHER = 40;
 
 interface Shown {
   node: CodeNode;
@@ -47,13 +49,26 @@ export function updateCode(box: HTMLElement, node: CodeNode, isClosed: boolean):
   const code = box.querySelector("code");
   if (!shown || !code || shown.node.language !== node.language) return false;
   if (shown.node.text === node.text && (shown.isHighlighted || !isClosed)) return true;
-  const isNow = isClosed || node.text.length <= LONGEST_WHILE_OPEN;
-  if (isNow) code.replaceChildren(highlighted(node.text, node.language, box.ownerDocument));
-  else if (!shown.isHighlighted && shown.node.text && node.text.startsWith(shown.node.text)) {
-    code.append(node.text.slice(shown.node.text.length));
-  } else code.textContent = node.text;
-  shownIn.set(box, { node, isHighlighted: isNow });
+  const canColour = node.text.length <= (isClosed ? LONGEST_HIGHLIGHTED : LONGEST_WHILE_OPEN);
+  if (canColour) code.replaceChildren(highlighted(node.text, node.language, box.ownerDocument));
+  else addPlain(code, node.text, shown.isHighlighted ? "" : shown.node.text);
+  shownIn.set(box, { node, isHighlighted: canColour });
   return true;
+}
+
+/** Add what is new, in boxes of some lines each, so that the page lays out only the last of them again. */
+function addPlain(code: HTMLElement, text: string, before: string): void {
+  const isMore = before !== "" && text.startsWith(before);
+  if (!isMore) code.replaceChildren();
+  for (const piece of (isMore ? text.slice(before.length) : text).split(/(?<=\n)/)) {
+    const last = code.lastElementChild;
+    const isFull = !last || (last.childNodes.length >= PIECES_TOGETHER && last.lastChild?.nodeValue?.endsWith("\n"));
+    (isFull ? code.appendChild(linesBox(code.ownerDocument)) : last).append(piece);
+  }
+}
+
+function linesBox(page: Document): HTMLElement {
+  return make(page, "span", { class: "magistral-lines" });
 }
 
 function askForCell(box: HTMLElement, code: string): void {

@@ -6,6 +6,7 @@ import { patch } from "./patch.js";
 
 /** The last few blocks are always laid out: only those above may be skipped while they are out of sight. */
 const NEVER_SKIPPED = 3;
+const LONG_LIST = 30;
 
 export class GrowingView {
   private readonly text = new GrowingText();
@@ -37,8 +38,23 @@ export class GrowingView {
   private skip(count: number): void {
     for (let at = Math.min(this.skipped, count); at < count; at++) {
       const block = this.box.children[at];
-      if (block) block.classList.add("magistral-closed");
+      if (block) markItems(block, 0);
+      block?.classList.add("magistral-closed");
     }
     this.skipped = Math.max(0, count);
+    for (const block of [...this.box.children].slice(this.skipped)) markItems(block, NEVER_SKIPPED);
+  }
+}
+
+/** The items of a long list may be skipped one by one. */
+function markItems(list: Element, never: number): void {
+  const { children } = list;
+  const last = Number(list.getAttribute("start") ?? 1) + children.length;
+  if (list.tagName === "OL") list.classList.toggle("magistral-wide", last > 100);
+  if ((list.tagName !== "UL" && list.tagName !== "OL") || children.length < LONG_LIST) return;
+  for (let at = children.length - 1 - never; at >= 0; at--) {
+    const item = children[at];
+    if (!item || item.classList.contains("magistral-closed-item")) return; // and so are those above it
+    item.classList.add("magistral-closed-item");
   }
 }

@@ -20,7 +20,7 @@ export const LABELS = {
   copied: "Copied",
   notCopied: "Not copied: select the text, and copy it yourself",
   insert: "Insert below",
-  insertCode: "Insert this code as a cell below; it is not run",
+  insertCode: "Insert below as a cell; it is not run",
   askedFor: "asked for",
   codeIn: (language: string) => `Code in ${language}`,
   code: "Code",
