@@ -3,7 +3,7 @@
 import { type ReplyEvent, readReply } from "../core/protocol.js";
 import { ReplyView } from "../view/reply.js";
 import { addStyle } from "../view/style.js";
-import type { Message, ReplyModel } from "./assets.js";
+import type { Bundle, Message, ReplyModel } from "./assets.js";
 import { INSERTER, listenForInserts } from "./inserting.js";
 import { Stopper } from "./stopping.js";
 
@@ -51,5 +51,18 @@ function unseen({ seq, events }: { seq: number; events: ReplyEvent[] }, seen: nu
   return events.slice(Math.max(0, seen - seq));
 }
 
-export { addStyle } from "../view/style.js";
 export { ReplyView, readReply };
+
+/** Draw a stored reply, as the MIME renderer does; returns what takes it away again. */
+export function renderStored(host: HTMLElement, data: unknown, id: string): () => void {
+  addStyle(host);
+  const view = new ReplyView(host, { id, canInsert: INSERTER in globalThis });
+  const forget = listenForInserts(view.element);
+  view.show(readReply(data));
+  return () => {
+    forget();
+    view.destroy();
+  };
+}
+
+({ renderReply, renderStored }) satisfies Bundle;
