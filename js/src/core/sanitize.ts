@@ -9,7 +9,7 @@ import type { ElementNode } from "./tree.js";
 const TAGS = new Set(
   "a blockquote br code em h1 h2 h3 h4 h5 h6 hr li ol p pre s small strong table tbody td th thead tr ul".split(" "),
 );
-const DIRECTIONS = new Set(["auto", "ltr"]);
+const DIRECTIONS = new Set(["auto", "ltr", "rtl"]);
 const SIDES = new Set(["left", "center", "right"]);
 
 /** Make the node of an element, without its children. */

@@ -1,12 +1,14 @@
 /** markdown-it's tokens become trees: the same elements that `magistral_nb/rendering/elements.py` makes. */
 
 import type { Token } from "markdown-it";
+import { direction } from "./direction.js";
 import { isRefused, MOST_FORMULAS } from "./formulas.js";
 import { isWeb, linkTarget, saysTarget } from "./links.js";
 import { plain } from "./text.js";
 import { type ElementNode, element, type Tree, text } from "./tree.js";
 
-const READ_FROM_EITHER_SIDE = new Set(["blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "td", "th"]);
+const READ_FROM_EITHER_SIDE = new Set(["h1", "h2", "h3", "h4", "h5", "h6", "p", "td", "th"]);
+const BEGINS_ON_EITHER_SIDE = new Set(["blockquote", "li", "ol", "table", "ul"]);
 
 /** Counts formulas over a whole text, which may be read in parts. */
 export interface FormulaCount {
@@ -58,6 +60,9 @@ function close(done: Open, parent: Open): void {
     for (const child of done.children) add(parent.children, child);
     return;
   }
+  const isList = done.tag === "ul" || done.tag === "ol"; // the first item decides, so that later ones change nothing
+  const side = BEGINS_ON_EITHER_SIDE.has(done.tag) && direction(isList ? done.children.slice(0, 1) : done.children);
+  if (side) done.attributes.dir = side;
   const made: ElementNode = element(done.tag, done.children, done.attributes);
   if (done.loose) made.loose = true;
   add(parent.children, made);
