@@ -1,6 +1,7 @@
 /**
  * Builds what is loaded once per page: the view with KaTeX, its fonts and its style, as one module; and the stub that
- * each widget carries. `node build.mjs [--demo]`: the demo and the benchmark's page go to `build/`.
+ * each widget carries. `node build.mjs --demo`: the demo and the benchmark's page, in `build/`.
+ * `node build.mjs --licences`, after `jupyter-builder build`: the licences of what the bundle holds, beside the packed chunk.
  */
 
 import { readFileSync } from "node:fs";
@@ -89,6 +90,11 @@ async function lab() {
 }
 
 async function main() {
+  if (process.argv.includes("--licences")) {
+    // the packer of labextensions does not see what is in a bundle
+    await copyFile(`${STATIC}third-party-licenses.txt`, `${STATIC}../labextension/static/third-party-licenses.txt`);
+    return;
+  }
   if (process.argv.includes("--demo")) {
     await build({ ...COMMON, entryPoints: ["demo/page.ts"], outfile: "build/demo.js" });
     await build({ ...COMMON, entryPoints: ["bench/page.ts"], outfile: "build/bench.js" });
