@@ -137,6 +137,32 @@ describe("the answer", () => {
     expect(draw.mock.calls.length).toBeLessThanOrEqual(16);
   });
 
+  test("is drawn less often where the page is slow to show it", () => {
+    const { view } = live();
+    const draw = vi.spyOn(view as unknown as { draw(): void }, "draw").mockImplementation(() => {});
+    vi.spyOn(globalThis, "requestAnimationFrame").mockImplementation((then) => Number(setTimeout(then, 100)));
+    for (let turn = 0; turn < 200; turn++) {
+      view.add([answers("word ")]);
+      vi.advanceTimersByTime(10);
+    }
+    expect(draw.mock.calls.length).toBeGreaterThan(1);
+    expect(draw.mock.calls.length).toBeLessThan(5);
+    vi.mocked(requestAnimationFrame).mockRestore();
+  });
+
+  test("begins on the side of its language: lists, quotes and tables too", () => {
+    stored({ answer: "- שלום\n- \\(x\\) ועוד\n\n> `code` שלום\n\n| א | b |\n|-|-|\n\n- left" });
+    const sides = all("ul, blockquote, table").map((one) => one.getAttribute("dir"));
+    expect(sides).toEqual(["rtl", "rtl", "rtl", "ltr"]);
+  });
+
+  test("names formulas by their source where there are very many", () => {
+    stored({ answer: "$x$ ".repeat(201) });
+    const formulas = all(".magistral-formula");
+    expect(formulas.map((one) => one.querySelector("math") !== null).filter(Boolean)).toHaveLength(200);
+    expect(formulas.at(-1)?.getAttribute("aria-label")).toBe("x");
+  });
+
   test("keeps the nodes of what is closed", () => {
     const { add } = live();
     add(answers("# One\n\nTwo\n\n- three\n- four\n- five\n- s"));

@@ -9,6 +9,9 @@ export const LONGEST_FORMULA = 5_000;
 /** Formulas in one text that are typeset; the rest are code. */
 export const MOST_FORMULAS = 2_000;
 
+/** Formulas in one text that get MathML besides what is seen; it doubles what the page must lay out. The rest get a label. */
+export const MOST_WITH_MATHML = 200;
+
 export const CLOSING: Readonly<Record<string, string>> = { $: "$", $$: "$$", "\\(": "\\)", "\\[": "\\]" };
 
 const PUNCTUATION = /[.,;](?=\s|$)/y;

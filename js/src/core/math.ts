@@ -27,7 +27,7 @@ const STAND_INS: readonly (readonly [RegExp, string])[] = [
 /** Return a formula as an element; always left to right, and as source where it should not be typeset. */
 export function formulaElement(node: FormulaNode, page: Document): HTMLElement {
   if (!node.typeset) return sourceElement(formulaSource(node.tex, node.opening), page);
-  const key = `${isDisplay(node.opening) ? "d" : "i"}${node.tex}`;
+  const key = `${isDisplay(node.opening) ? "d" : "i"}${node.light ? "l" : "m"}${node.tex}`;
   let template = kept.get(key);
   if (!template) {
     template = typeset(node, page);
@@ -42,9 +42,13 @@ function typeset(node: FormulaNode, page: Document): HTMLElement {
   const box = page.createElement("span");
   box.className = displayMode ? "magistral-formula magistral-display" : "magistral-formula";
   box.dir = "ltr";
+  if (node.light) {
+    box.setAttribute("role", "math");
+    box.setAttribute("aria-label", node.tex);
+  }
   const tex = STAND_INS.reduce((tex, [from, to]) => tex.replace(from, to), withoutLabels(node.tex));
   try {
-    katex.render(tex, box, { ...OPTIONS, displayMode });
+    katex.render(tex, box, { ...OPTIONS, displayMode, output: node.light ? "html" : "htmlAndMathml" });
   } catch {
     return sourceElement(formulaSource(node.tex, node.opening), page);
   }

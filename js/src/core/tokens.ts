@@ -2,7 +2,7 @@
 
 import type { Token } from "markdown-it";
 import { direction } from "./direction.js";
-import { isRefused, MOST_FORMULAS } from "./formulas.js";
+import { isRefused, MOST_FORMULAS, MOST_WITH_MATHML } from "./formulas.js";
 import { isWeb, linkTarget, saysTarget } from "./links.js";
 import { plain } from "./text.js";
 import { type ElementNode, element, type Tree, text } from "./tree.js";
@@ -115,7 +115,8 @@ function code(content: string, language: string): Tree {
 function formula(token: Token, count: FormulaCount): Tree {
   count.formulas += 1;
   const typeset = count.formulas <= MOST_FORMULAS && !isRefused(token.content);
-  return { kind: "formula", tex: plain(token.content), opening: token.markup, typeset };
+  const light = count.formulas > MOST_WITH_MATHML;
+  return { kind: "formula", tex: plain(token.content), opening: token.markup, typeset, light };
 }
 
 function image(token: Token, stack: Open[]): Tree {

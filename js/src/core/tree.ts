@@ -20,6 +20,8 @@ export interface FormulaNode {
   opening: string;
   /** Typeset it; else show its source as code. */
   typeset: boolean;
+  /** One of very many: named for screen readers by its source, instead of by MathML. */
+  light: boolean;
 }
 
 export interface CodeNode {

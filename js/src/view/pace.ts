@@ -2,10 +2,15 @@
 
 const SHORTEST_PAUSE = 1000 / 15;
 const PAUSE_FOR_COST = 4;
+const FRAME = 1000 / 60;
+/** Two frames pass until a page that has nothing to do shows what was drawn. */
+const TWO_FRAMES = 2 * FRAME + 2;
+const LONGEST_WAIT = 1_000;
 
 export class Pace {
   private last = Number.NEGATIVE_INFINITY;
   private pause = SHORTEST_PAUSE;
+  private isShown = true;
   private waiting: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly draw: () => void) {}
@@ -13,8 +18,12 @@ export class Pace {
   /** Draw soon: what is asked for in the meantime is drawn with it. */
   ask(): void {
     if (this.waiting !== null) return;
-    const due = this.last + this.pause - performance.now();
-    this.waiting = setTimeout(() => this.now(), Math.max(0, due));
+    this.waiting = setTimeout(() => {
+      this.waiting = null;
+      if (this.due() > 0)
+        this.ask(); // the last picture turned out to cost more
+      else this.now();
+    }, this.due());
   }
 
   now(): void {
@@ -22,11 +31,35 @@ export class Pace {
     const began = performance.now();
     this.draw();
     this.last = performance.now();
-    this.pause = Math.max(SHORTEST_PAUSE, PAUSE_FOR_COST * (this.last - began));
+    this.pause = pauseFor(this.last - began);
+    this.isShown = document.visibilityState === "hidden"; // no frames come then
+    const drawn = this.last;
+    whenShown(() => {
+      if (drawn !== this.last) return; // a page out of sight is told of all its frames when it is seen again
+      this.isShown = true;
+      const took = Math.min(performance.now() - began - TWO_FRAMES, LONGEST_WAIT);
+      this.pause = Math.max(this.pause, pauseFor(took));
+    });
   }
 
   cancel(): void {
     if (this.waiting !== null) clearTimeout(this.waiting);
     this.waiting = null;
   }
+
+  /** How long until the next picture: not before the last one is seen, if that takes no longer than a second. */
+  private due(): number {
+    const now = performance.now();
+    const shown = this.isShown || now - this.last > LONGEST_WAIT ? now : now + FRAME;
+    return Math.max(0, this.last + this.pause - now, shown - now);
+  }
+}
+
+function pauseFor(cost: number): number {
+  return Math.max(SHORTEST_PAUSE, PAUSE_FOR_COST * cost);
+}
+
+/** Call when the page has laid out, painted and shown what was drawn: that is most of what a long block costs. */
+function whenShown(then: () => void): void {
+  requestAnimationFrame(() => requestAnimationFrame(then));
 }
