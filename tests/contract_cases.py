@@ -15,10 +15,12 @@ from magistral_nb.rendering import facts
 from magistral_nb.rendering.markdown import markdown_html
 from magistral_nb.rendering.text import plain
 from tests.fake_server import FakeServer
+from tests.hostile import TEXTS as HOSTILE
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "contract"
 NOT_CLOSED = {"br", "hr"}
+_LONGEST_HOSTILE = 5_000  # the longer ones are about time, and these files about what is shown
 _TICK = 0.25  # a clock that is the same each time
 
 Tree = str | list[Any]
@@ -99,14 +101,16 @@ def markdown_cases() -> dict[str, list[dict[str, Any]]]:
 
 def _sources() -> dict[str, list[dict[str, str]]]:
     data = HERE / "data"
-    files = {"formulas": "markdown_cases", "hostile": "hostile_static", "elements": "markdown_elements"}
+    files = {"formulas": "markdown_cases", "elements": "markdown_elements"}
     sources = {
         name: [
-            {"name": case.get("name") or case["id"], "text": case["text"]}
+            {"name": case["name"], "text": case["text"]}
             for case in json.loads((data / f"{file}.json").read_text("utf-8"))
         ]
         for name, file in files.items()
     }
+    short = [case for case in HOSTILE if len(case["text"]) < _LONGEST_HOSTILE]
+    sources["hostile"] = [{"name": case["id"], "text": case["text"]} for case in short]
     sources["rich"] = [
         {"name": name, "text": (data / f"{name}.md").read_text("utf-8")} for name in ("rich_answer", "rich_thinking")
     ]

@@ -174,9 +174,9 @@ describe("the answer", () => {
 });
 
 describe("what a model writes stays a text", () => {
-  const hostile = cases<{ id: string; text: string }>("data/hostile_static.json");
+  const hostile = cases<{ name: string; text: string }>("contract/markdown/hostile.json");
 
-  test.each(hostile)("$id, in slices and whole", ({ text }) => {
+  test.each(hostile)("$name, in slices and whole", ({ text }) => {
     const { add } = live();
     for (let at = 0; at < text.length; at += 3) add(answers(text.slice(at, at + 3)), thinks(text.slice(at, at + 3)));
     add(DONE);

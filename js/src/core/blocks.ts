@@ -28,7 +28,7 @@ export class GrowingText {
   private closed: Tree[] = [];
   /** The list whose last item is still open; its closed items are in it. */
   private list: { tree: ElementNode; marker: string } | null = null;
-  private formulas: FormulaCount = { formulas: 0 };
+  private formulas: FormulaCount = { formulas: 0, typeset: 0 };
   private references: References = {};
   private marks = 0;
   private isTooMuch = false;

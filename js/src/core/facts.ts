@@ -65,10 +65,12 @@ export function footer(reply: ReplyData): string[] {
   const { usage, seconds } = reply;
   const written = usage?.completion_tokens;
   const cost = usage?.cost;
-  const facts = [reply.model, reply.endpoint];
-  if (usage) facts.push(`${grouped(usage.prompt_tokens ?? 0)} + ${grouped(written ?? 0)} tokens`);
+  const who = reply.recorded ? `recorded ${reply.recorded} with ${reply.model}` : reply.model;
+  const facts = [who, reply.endpoint];
+  const about = usage?.estimated ? "about " : "";
+  if (usage) facts.push(`${about}${grouped(usage.prompt_tokens ?? 0)} + ${grouped(written ?? 0)} tokens`);
   if (written && isTime(seconds)) facts.push(`${speed(written / seconds)} tokens/s`);
-  if (cost !== null && cost !== undefined) facts.push(dollars(cost));
+  if (cost !== null && cost !== undefined) facts.push(about + dollars(cost));
   if (isTime(seconds)) facts.push(duration(seconds));
   return facts.filter(Boolean);
 }

@@ -5,9 +5,12 @@
  */
 
 /** In characters: a longer formula is shown as code. */
-export const LONGEST_FORMULA = 5_000;
-/** Formulas in one text that are typeset; the rest are code. */
-export const MOST_FORMULAS = 2_000;
+export const LONGEST_FORMULA = 2_000;
+/** Groups in each other: a deeper formula is shown as code. */
+const DEEPEST_FORMULA = 50;
+/** How much of one text is typeset: the characters of its formulas, and 25 for each. The rest are code. */
+export const MOST_TYPESET = 25_000;
+export const FOR_EACH_FORMULA = 25;
 
 /** Formulas in one text that get MathML besides what is seen; it doubles what the page must lay out. The rest get a label. */
 export const MOST_WITH_MATHML = 200;
@@ -26,11 +29,21 @@ const REFUSED = new RegExp(
     "|require|def|[gex]def|let|futurelet|(?:re)?new(?:command|environment|tagform)|providecommand" +
     "|Declare\\w+|Newextarrow|definecolor|mathtoolsset" + // change the formulas that come after it
     "|mmlToken|toggle|mathtip|texttip|action|unicode" + // react to the mouse, or show what the source does not
-    "|[Rr]ule|Space|raise(?:box)?|lower|move(?:left|right))(?![A-Za-z])" + // draw over the rest of the page
+    "|[Rr]ule|Space|raise(?:box)?|lower|move(?:left|right)" +
+    "|smash|(?:math)?[rlc]lap)(?![A-Za-z])" + // draw over the rest of the page
     "|(?:\\\\(?:hspace|hskip|kern|mkern|mskip|mspace)\\*?\\s*\\{?|\\\\\\\\\\s*\\[)\\s*-?\\s*" +
     "(?:\\d{3}|\\d{2}[\\d.]*\\s*(?:em|ex|cm|in|pc))" + // … as do long distances
     "|\\*\\s*\\{\\s*\\d{3}", // an array of hundreds of columns
 );
+const GROUPS = /[{}]|\\(?:begin|end|left|right)(?![A-Za-z])|\\./gs;
+const DEEPER: Readonly<Record<string, number>> = {
+  "{": 1,
+  "\\begin": 1,
+  "\\left": 1,
+  "}": -1,
+  "\\end": -1,
+  "\\right": -1,
+};
 const LABEL = /\\label\s*\{[^{}]*\}/g;
 
 export interface Formula {
@@ -45,7 +58,17 @@ export function isDisplay(opening: string): boolean {
 
 /** Tell whether a formula is too long, or asks for what a formula has no business with. */
 export function isRefused(tex: string): boolean {
-  return tex.length > LONGEST_FORMULA || REFUSED.test(tex);
+  return tex.length > LONGEST_FORMULA || REFUSED.test(tex) || depth(tex) > DEEPEST_FORMULA;
+}
+
+function depth(tex: string): number {
+  let now = 0;
+  let deepest = 0;
+  for (const [sign] of tex.matchAll(GROUPS)) {
+    now += DEEPER[sign] ?? 0;
+    deepest = Math.max(deepest, now);
+  }
+  return deepest;
 }
 
 /** Return the formula without labels, which would become ids of the page. */

@@ -48,6 +48,8 @@ export interface Usage {
   completion_tokens: number;
   reasoning_tokens?: number | null;
   cost?: number | null;
+  /** The counts are our own: of a reply that ended before the server counted. */
+  estimated?: boolean;
   at: number;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Token } from "markdown-it";
 import { direction } from "./direction.js";
-import { isRefused, MOST_FORMULAS, MOST_WITH_MATHML } from "./formulas.js";
+import { FOR_EACH_FORMULA, isRefused, MOST_TYPESET, MOST_WITH_MATHML } from "./formulas.js";
 import { isWeb, linkTarget, saysTarget } from "./links.js";
 import { plain } from "./text.js";
 import { type ElementNode, element, type Tree, text } from "./tree.js";
@@ -13,6 +13,8 @@ const BEGINS_ON_EITHER_SIDE = new Set(["blockquote", "li", "ol", "table", "ul"])
 /** Counts formulas over a whole text, which may be read in parts. */
 export interface FormulaCount {
   formulas: number;
+  /** In the measure of `MOST_TYPESET`. */
+  typeset: number;
 }
 
 interface Open {
@@ -114,7 +116,8 @@ function code(content: string, language: string): Tree {
 
 function formula(token: Token, count: FormulaCount): Tree {
   count.formulas += 1;
-  const typeset = count.formulas <= MOST_FORMULAS && !isRefused(token.content);
+  count.typeset += FOR_EACH_FORMULA + [...token.content].length;
+  const typeset = count.typeset <= MOST_TYPESET && !isRefused(token.content);
   const light = count.formulas > MOST_WITH_MATHML;
   return { kind: "formula", tex: plain(token.content), opening: token.markup, typeset, light };
 }
