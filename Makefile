@@ -10,6 +10,7 @@ TORCH_VENV := .venv-transformers
 TORCH ?= torch==2.13.0
 PIP := $(BIN)/python -m pip install --quiet
 JS_READY := js/node_modules/.ready
+NPM = PATH="$$(sh scripts/node.sh $(BIN)):$$PATH" npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -32,10 +33,10 @@ check: $(VENV)/.dev $(JS_READY) ## style, types, and the floors that imports mus
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	npm --prefix js run --silent check
+	@$(NPM) --prefix js run --silent check
 
 test: $(VENV)/.test $(JS_READY) ## all tests but those that need PyTorch, those with a real model, a real kernel and a real browser included
-	@npm --prefix js test --silent
+	@$(NPM) --prefix js test --silent
 	@$(BIN)/python -m magistral_nb demo --install
 	@$(BIN)/python scripts/server_env.py
 	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -m "not transformers"
@@ -62,11 +63,9 @@ clean: ## remove the environments and everything that was built
 	rm -rf js/node_modules js/lib js/build magistral_nb/static magistral_nb/labextension
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(JS_READY): js/package-lock.json
-	@command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' || { echo "The page's half of \
-	magistral_nb (js/) needs Node 20 or newer, with npm: https://nodejs.org, or apt-get install nodejs npm." >&2; exit 1; }
+$(JS_READY): js/package-lock.json | $(VENV)/.python
 	@echo "Installing what js/ is built and tested with (half a minute or so) …"
-	@npm --prefix js ci --silent
+	@$(NPM) --prefix js ci --silent
 	@touch $@
 
 # A stamp in .venv says that its install is done; it is done again when pyproject.toml changes.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from tests.bombs import gzip_bomb
 from tests.fake_wire import Script
 
 
@@ -25,7 +25,7 @@ PAGE = b"<html><title>Campus sign-in</title>Please sign in</html>"
 NO_UTF8 = event(delta={"content": ", <>!"}).replace(b"<>", b"\xff")
 SLOW_DOWN = b'{"error": {"message": "slow down"}}'
 LATER = {"retry-after": "300", "content-type": "application/json"}
-BOMB = gzip.compress(BEGUN + b" " * (400 * 1024 * 1024), 9)
+BOMB = gzip_bomb(BEGUN, 400)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import ssl
@@ -42,6 +43,12 @@ def _clean(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
 
 
 _numbers = itertools.count()
+
+
+def pytest_collection_finish() -> None:
+    """Keep thousands of tests out of every later collection of garbage: IPython asks for one at each new session."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from magistral_nb import (
     Timeouts,
     TooLargeError,
 )
+from tests.bombs import gzip_bomb
 from tests.fake_wire import Script
 from tests.soak_bodies import FINISH, Body, Told, draw_body, spelled_whole
 
@@ -43,8 +44,8 @@ GZIP = {"content-encoding": "gzip"}
 PINGS: Pieces = [b": ping\n\n", 0.05] * 100
 DELIVERED = 0.25
 """Before a reset, in seconds: it throws away what the network has not delivered yet, and that was never sent."""
-BOMB = gzip.compress(b" " * (10 * 1024 * 1024))
-ERROR_BOMB = gzip.compress(b'{"error": {"message": "no' + b"o" * (4 * 1024 * 1024))
+BOMB = gzip_bomb(b"", 10)
+ERROR_BOMB = gzip.compress(b'{"error": {"message": "no' + b"o" * (4 * 1024 * 1024), 1)
 STATUSES: dict[int, type[MagistralError]] = {
     301: NotAnAPIError, 307: NotAnAPIError, 400: BadRequestError, 401: AuthenticationError, 402: QuotaError,
     403: PermissionDeniedError, 404: NotFoundError, 408: InternalServerError, 409: InternalServerError,

@@ -309,3 +309,22 @@ def test_the_page_tells_the_format_as_it_is(tmp_path: Path) -> None:
     assert set(re.findall(r"`(\w+)`", listed)) == FIELDS
     table = set(re.findall(r"^\| `(\w+)` \|", page.partition("## The format")[2], re.MULTILINE))
     assert table == HEAD.keys() | EVENT.keys()
+
+
+def test_whether_anything_is_written_here_is_decided_here(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cassette brings the settings of whoever recorded it, and none that would write to the disk of a class."""
+    server.play(GOOD)
+    with record(tmp_path / "lesson.jsonl"):
+        client_for(server).chat("q")
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[defaults]\njournal = false\nmeter = false\n")
+    monkeypatch.setenv("MAGISTRAL_SETTINGS", str(settings))
+    with replay(tmp_path / "lesson.jsonl"):
+        told = Client().settings
+        assert told.journal is False
+        assert told.meter is False
+        assert told.sources["journal"].source == str(settings)
+        settings.write_text("not [ right")
+        assert Client().chat("q").answer == "4"

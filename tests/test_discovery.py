@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import socket
 import socketserver
@@ -23,6 +22,7 @@ from magistral_nb.cli import main
 from magistral_nb.dialects import Dialect
 from magistral_nb.reports import endpoints_report
 from magistral_nb.transports.discovery import MOST_BYTES, Found, Place, find_servers, pick, places_of
+from tests.bombs import gzip_bomb
 from tests.fake_server import MODELS, FakeServer, Script
 from tests.test_client import GOOD, KEY
 from tests.test_magics import notebook, run
@@ -158,7 +158,7 @@ NOT_SERVERS: dict[str, Script] = {
     "a web page": Script(b"<html><title>Hub</title></html>", headers={"content-type": "text/html"}),
     "an endless stream": Script([b"data: {}\n\n", 0.05] * 1000),
     "too much": Script(b" " * (MOST_BYTES + 1) + b'{"object": "list", "data": []}'),
-    "a bomb": Script(gzip.compress(b'{"object": "list"}' + b" " * 10**7), headers={"content-encoding": "gzip"}),
+    "a bomb": Script(gzip_bomb(b'{"object": "list"}', 10), headers={"content-encoding": "gzip"}),
     "cut off": Script(b'{"object": "list"}', end="cut"),
     "other JSON": Script(b'{"data": [{"id": 1}, "x", {"name": "y"}]}'),
     "no list": Script(b"[1, 2, 3]"),

@@ -20,6 +20,8 @@ from magistral_nb.cassettes.reading import cassette_path, read_cassette
 from magistral_nb.choosing import Choice
 from magistral_nb.endpoints import Endpoint
 from magistral_nb.errors import CassetteMissError, ConfigurationError
+from magistral_nb.settings import Sourced
+from magistral_nb.settings_files import load_settings
 from magistral_nb.transports import Streams
 
 OnMiss = Literal["error", "nearest", "live"]
@@ -91,7 +93,7 @@ class Player:
         recording = self._recorded_at(asked)
         if recording is None:
             return live()
-        defaults = defaults_of(recording.place, self._source)
+        defaults = defaults_of(recording.place, self._source) | _of_this_machine()
         if isinstance(endpoint, Endpoint) or base_url is not None:
             choice = live()
             row = replace(choice.endpoint, model=choice.endpoint.model or row_of(recording.place).model)
@@ -169,3 +171,12 @@ def _checked(speed: float | None) -> float | None:
             f"speed is {speed!r}.", hint="1 is the recorded pace, 2 twice as fast, None or 0 is at once."
         )
     return float(speed)
+
+
+def _of_this_machine() -> dict[str, Sourced]:
+    """Return what the files here say of writing to the disk: that is for whoever plays a cassette to decide."""
+    try:
+        told = load_settings().defaults
+    except ConfigurationError:  # a file that is not right stops no lesson
+        return {}
+    return {name: told[name] for name in ("journal", "meter") if name in told}
