@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from magistral_nb import scrubbing
 from tests.fake_server import FakeServer
 from tests.network_guard import network_guard
 
@@ -43,6 +44,14 @@ def _clean(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
 
 
 _numbers = itertools.count()
+_TESTS = Path(__file__).parent
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out whole folders of tests that plain `pytest` would not run: to import them alone takes seconds."""
+    leaves_out = str(config.getoption("markexpr"))
+    name = collection_path.name
+    return True if collection_path.parent == _TESTS and f"not {name}" in leaves_out else None
 
 
 def pytest_collection_finish() -> None:
@@ -67,7 +76,8 @@ def clean_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def clean_environment(clean_session: None, monkeypatch: pytest.MonkeyPatch, homes: Path) -> None:
-    """Give each test a home of its own, with no keys, no proxies and no settings."""
+    """Give each test a home of its own, with no keys, no proxies, no settings and no secrets."""
+    monkeypatch.setattr(scrubbing, "_known", None)  # the secrets of one test are no secrets of the next
     home = homes / str(next(_numbers))
     home.mkdir()
     _clean(monkeypatch, home)

@@ -58,7 +58,7 @@ class FakeServer:
 
     def __enter__(self) -> Self:
         # The interval is how long stopping may take; a connection is accepted at once.
-        threading.Thread(target=self._listener.serve_forever, args=(0.01,), daemon=True).start()
+        threading.Thread(target=self._listener.serve_forever, args=(0.002,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -15,6 +15,7 @@ from magistral_nb.events import AnswerDelta, ThinkingDelta
 from magistral_nb.notebook import cell_template
 from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.plain_values import told
+from magistral_nb.scrubbing import register
 from magistral_nb.settings import Secret
 from magistral_nb.transports.template_renderer import _fill_in
 from tests.hostile import BY_ID
@@ -71,6 +72,7 @@ def test_plain_data_is_filled_in(source: str, value: object, text: str) -> None:
 )
 def test_no_key_and_no_live_object_comes_out(source: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    register(KEY)
     text = filled(source, x=value)
     assert KEY not in text
     assert "'x' is " in text or "what stands in 'x' is " in text

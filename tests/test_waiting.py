@@ -49,14 +49,16 @@ def test_what_the_reader_does_meanwhile_costs_no_time(colour: str, server: FakeS
     client = client_at(server.base_url, timeout=SHORT)
     if colour == "sync":
         with client.stream("hi") as stream:
-            for _ in stream:
-                time.sleep(0.35)
+            for number, _ in enumerate(stream):
+                time.sleep(0.35 if number < 3 else 0)
     else:
 
         async def slowly() -> None:
             async with client, client.astream("hi") as stream:
+                number = 0
                 async for _ in stream:
-                    await asyncio.sleep(0.35)
+                    await asyncio.sleep(0.35 if number < 3 else 0)
+                    number += 1
 
         asyncio.run(slowly())
     assert len(server.requests) == 1
