@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -592,3 +593,14 @@ def test_a_recording_that_cannot_be_written_costs_no_reply(server: FakeServer, t
         reply, _ = ask(client_for(server))
     assert reply.answer == "4"
     assert "not_recorded" in [notice.code for notice in reply.notices]
+
+
+def test_blanks_that_make_another_question_are_seen(server: FakeServer, tape: Path) -> None:
+    server.play(WHOLE)
+    with record(tape):
+        client_for(server).chat("Is 91 prime?")
+    with (
+        replay(tape),
+        pytest.raises(CassetteMissError, match=re.escape(r'"Is 91 prime?\n" here and "Is 91 prime?" there')),
+    ):
+        client_for(server).chat("Is 91 prime?\n")

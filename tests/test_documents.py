@@ -7,12 +7,14 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from magistral_nb import ENDPOINTS, Endpoint
 from magistral_nb.dialects import Dialect
+from magistral_nb.settings_format import read_settings_file
 from tests.fake_server import FakeServer
 from tests.hostile import CORPUS
 from tests.test_chat_oracles import DIFFERENCES
@@ -142,3 +144,37 @@ def test_the_table_of_hostile_kinds_names_every_kind_and_its_test() -> None:
     assert named
     for name in named:
         assert any((DOCS.parent / folder / name).exists() for folder in ("tests", "."))
+
+
+def test_the_settings_of_a_class_are_right_and_its_hub_file_is_python(tmp_path: Path) -> None:
+    page = (DOCS / "jupyterhub.md").read_text("utf-8")
+    (settings,) = blocks(page, "toml")
+    path = tmp_path / "settings.toml"
+    path.write_text(settings)
+    file = read_settings_file(path)
+    assert file.defaults["journal"] is False
+    assert set(file.endpoints) == {"campus"}
+    hub, recordings = blocks(page, "python")
+    compile(hub, "jupyterhub_config.py", "exec")
+    assert f'"{file.endpoints["campus"]["key_env"]}"' in hub  # the key goes where the endpoint looks for it
+    assert "MAGISTRAL_CASSETTE" in recordings
+
+
+@pytest.mark.asyncio
+async def test_the_hub_gives_each_student_a_key_of_their_own(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hook as it stands on the page, with the hub's own HTTP client and a gateway that says that it knows Ada."""
+    hub = blocks((DOCS / "jupyterhub.md").read_text("utf-8"), "python")[0]
+    monkeypatch.setenv("LLM_GATEWAY", server.url)
+    monkeypatch.setenv("LLM_GATEWAY_ADMIN_KEY", "sk-admin")
+    names: dict[str, Any] = {"get_config": lambda: SimpleNamespace(Spawner=SimpleNamespace())}
+    exec(compile(hub, "jupyterhub_config.py", "exec"), names)
+    server.play_json({"error": "ada exists"}, path="/user/new", status=409)
+    server.play_json({"key": "sk-ada-only"}, path="/key/generate")
+    spawner = SimpleNamespace(user=SimpleNamespace(name="ada"), environment={})
+    await names["c"].Spawner.pre_spawn_hook(spawner)
+    assert spawner.environment == {"CAMPUS_LLM_KEY": "sk-ada-only"}
+    budget, key = (request.json() for request in server.requests)
+    assert (budget["user_id"], budget["max_budget"]) == ("ada", 2.0)
+    assert (key["user_id"], key["duration"]) == ("ada", "12h")

@@ -72,7 +72,10 @@ def _around(here: str, there: str) -> str:
     """Return the two texts around the first place where they part."""
     start = next((n for n, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), min(len(here), len(there)))
     begin = max(0, start - 20)
-    shown = [" ".join(plain(text[begin : begin + _SHOWN]).split()) for text in (here, there)]
+    pieces = [text[begin : begin + _SHOWN] for text in (here, there)]
+    shown = [" ".join(plain(piece).split()) for piece in pieces]
+    if shown[0] == shown[1]:  # they part in blanks only, which must then be seen
+        shown = [plain(repr(piece)[1:-1]) for piece in pieces]
     before = "…" if begin else ""
     mine, theirs = (
         f'"{before}{piece}{"…" if len(text) > begin + _SHOWN else ""}"'
