@@ -11,7 +11,7 @@ import time
 from benchmarks.results import publish, save, table
 
 STATEMENTS = {"bare python": "pass", "import magistral_nb": "import magistral_nb", "import openai": "import openai"}
-HEAVY = ("openai", "IPython", "anywidget", "jinja2", "httpx2")
+HEAVY = ("openai", "IPython", "anywidget", "jinja2", "httpx2", "pydantic", "jsonschema", "keyring")
 
 
 def milliseconds(statement: str) -> float:

@@ -42,10 +42,10 @@ class Exchange:
             context, following = None, None
             while True:
                 question = following or self.make_question(context)
-                kept.begin(question.reply, question.note)
                 try:
                     question.bill.open()
                     transport = self.open_transport(question)
+                    kept.begin(question.reply, question.note)
                     yield from question.begin(again=context is not None)
                     with closing(transport.stream(question.request)) as chunks:
                         for chunk in chunks:
@@ -73,10 +73,10 @@ class Exchange:
             context, following = None, None
             while True:
                 question = following or await self._amake_question(context)
-                kept.begin(question.reply, question.note)
                 try:
                     question.bill.open()
                     transport = self.open_transport(question)
+                    kept.begin(question.reply, question.note)
                     for event in question.begin(again=context is not None):
                         yield event
                     async with aclosing(transport.astream(question.request)) as chunks:

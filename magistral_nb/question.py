@@ -87,7 +87,8 @@ class Question:
         return self.bill.reached is not None and not self.decoder.ended
 
     def is_recorded(self, date: str, model: str, endpoint: str) -> None:
-        """Say in the reply that a recording answers, and whose words those are."""
+        """Say in the reply that a recording answers, and whose words those are. It can be played again: no journal."""
+        self.note = None
         self.started = replace(self.started, recorded=date, model=model, endpoint=endpoint)
 
     def end(self) -> Iterator[Event]:

@@ -30,14 +30,7 @@ from tests.html_reading import read
 from tests.test_client import GOOD, client_for, events_of
 from tests.test_magics import asked, at, notebook, run
 
-LATER = {
-    "H50": "recordings and saved conversations: names that lead out of their folder",
-    "H52": "recordings: a file that is a link",
-    "H53": "recordings: a pickle that calls itself one",
-    "H56": "the panel: how many messages a flood may cost",
-    "H59": "tools: a call is confirmed before it is run",
-    "H60": "tools: arguments are checked against the function's schema",
-}
+LATER = {"H56": "the panel: how many messages a flood may cost"}
 """What a case asks for beyond its text, and which later step brings it; that the text does no harm is tested here."""
 IDS = [case["id"] for case in TEXTS]
 UNSAFE = re.compile(
@@ -260,7 +253,7 @@ def test_the_package_unpickles_and_evaluates_nothing() -> None:
 
 
 def test_every_case_is_accounted_for() -> None:
-    """Each case is shown above; what it asks for beyond that is tested here, with the keys, or in a later step."""
+    """Each case is shown above; what it asks for beyond that is tested where `docs/security.md` says, or later."""
     assert {case["id"] for case in CORPUS} <= set(IDS)
     assert set(SIBLINGS) <= {case["kind"] for case in CORPUS}
     assert set(LATER) <= set(IDS)

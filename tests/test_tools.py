@@ -227,6 +227,20 @@ def test_a_checked_call_shows_everything_and_runs_on_your_word_only() -> None:
     assert (message.role, message.text, message.tool_call_id) == ("tool", "Sunny in Rome\u202e.", "call00001")
 
 
+def test_h60_what_is_shown_is_what_would_run() -> None:
+    RAN.clear()
+    checked = check_call(call('{"city": "Rome", "city": "/etc/passwd\\u0000"}'), tools=[forecast])
+    assert str(checked).startswith("forecast(city='/etc/passwd\\x00', ")
+    for name in ("__class__", "forecast\u200b", "forecast.run", "Forecast", "", "forecast(city='Rome')"):
+        with pytest.raises(ProtocolError, match="no such tool"):
+            check_call(call({"city": "Rome"}, name), tools=[forecast])
+    for arguments in ('{"city": "\x1b[2J\u202e', {"city": ["\x1b[2J\u202e"]}, {"\x1b[2J\u202e": 1}):
+        with pytest.raises(ProtocolError) as caught:
+            check_call(call(arguments), tools=[forecast])
+        assert str(caught.value).isprintable(), "an error in a terminal shows what it cannot draw"
+    assert RAN == []
+
+
 def test_results_go_back_as_text() -> None:
     def size(width: int) -> Size:
         return Size(width)

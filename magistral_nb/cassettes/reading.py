@@ -11,6 +11,7 @@ from typing import Final
 
 from magistral_nb.cassettes.format import Recording, from_lines
 from magistral_nb.errors import ConfigurationError, TooLargeError
+from magistral_nb.file_names import has_ending, named_file
 
 SUFFIX: Final = ".jsonl"
 LARGEST_FILE: Final = 128 * 2**20
@@ -26,8 +27,8 @@ def cassette_path(path: str | os.PathLike[str]) -> Path:
 
     Only `.jsonl` will do, for reading and for writing: so a name from a stranger's notebook can make no program file.
     """
-    found = Path(path).expanduser()
-    if found.suffix != SUFFIX or "\0" in str(found):
+    found = named_file(path)
+    if not has_ending(found, SUFFIX):
         raise ConfigurationError(
             f"{str(path)!r} is no name for a cassette.",
             hint=f"It must end in {SUFFIX}: a cassette is a file of JSON lines, and nothing else is read or written.",

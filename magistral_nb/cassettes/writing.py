@@ -28,9 +28,9 @@ def prepare(path: Path, *, anew: bool) -> int:
 
     Raises ConfigurationError for a link, for a file that is no cassette, and for a folder that cannot be written to.
     """
-    _refuse_link(path)
-    there = len(read_cassette(path)) if path.exists() else 0
     try:
+        _refuse_link(path)
+        there = len(read_cassette(path)) if path.exists() else 0
         with _lock(path):
             if anew or not path.exists():
                 _put(path, b"")

@@ -7,12 +7,11 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from os import PathLike
 from pathlib import Path
 
 from magistral_nb.errors import ConfigurationError, TooLargeError
+from magistral_nb.file_names import AnyPath, has_ending, named_file
 
-AnyPath = str | PathLike[str]
 MOST_BYTES = 64 * 1024 * 1024
 """The largest file that is read; a conversation of a whole window has well below one of these 64 MiB."""
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither of the two
@@ -20,14 +19,20 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _BYTES = getattr(os, "O_BINARY", 0)
 
 
-def write_whole(path: AnyPath, text: str) -> Path:
+def write_whole(path: AnyPath, text: str, *, ending: str) -> Path:
     """Write a text to a file, all of it or nothing, with the permissions of the file that it replaces.
 
-    Raises ConfigurationError if the file is a link, or cannot be written.
+    Its name must have the ending of its kind: so a name from a stranger's notebook can replace no program and no
+    settings. Raises ConfigurationError if it has not, if the file is a link, or if it cannot be written.
     """
-    target = Path(path).expanduser()
+    target = named_file(path)
     with _told(target, "written"):
         _refuse_odd(target)
+        if not has_ending(target, ending):
+            raise ConfigurationError(
+                f"{str(path)!r} does not end in {ending}, and nothing else is written.",
+                hint=f"Name a file such as talk{ending}.",
+            )
         beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _BYTES, 0o666)
         try:
@@ -49,7 +54,7 @@ def read_whole(path: AnyPath) -> bytes:
 
     Raises ConfigurationError if it is a link or no file, and TooLargeError if it has more than `MOST_BYTES`.
     """
-    source = Path(path).expanduser()
+    source = named_file(path)
     with _told(source, "read"):
         _refuse_odd(source)
         with os.fdopen(os.open(source, os.O_RDONLY | _NO_LINK | _NO_WAIT | _BYTES), "rb") as file:
@@ -65,7 +70,7 @@ def read_whole(path: AnyPath) -> bytes:
 
 def keep_copy(path: AnyPath, data: bytes) -> Path:
     """Write what a damaged file holds to a new file beside it, `NAME.bad`, and return its path."""
-    source = Path(path).expanduser()
+    source = named_file(path)
     for number in range(1, 1000):
         copy = source.with_name(f"{source.name}.bad{number if number > 1 else ''}")
         with _told(copy, "written"), suppress(FileExistsError), open(copy, "xb") as file:

@@ -53,4 +53,5 @@ def total(replies: Iterable[Reply]) -> Usage | None:
         reasoning_tokens=sum(reasoning) if reasoning else None,
         cost=sum(costs) if len(costs) == len(counted) else None,
         at=counted[-1].at,
+        estimated=any(usage.estimated for usage in counted),
     )

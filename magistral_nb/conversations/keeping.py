@@ -6,7 +6,6 @@ from typing import Any, Self
 
 from magistral_nb.client import Client
 from magistral_nb.conversations.again import Again
-from magistral_nb.conversations.files import AnyPath
 from magistral_nb.conversations.notebooks import read_notebook, write_notebook
 from magistral_nb.conversations.showing import shown_turns, title_of
 from magistral_nb.conversations.storing import Stored, load_tree, save_tree
@@ -14,6 +13,7 @@ from magistral_nb.conversations.tree import Tree
 from magistral_nb.conversations.window import OnOverflow
 from magistral_nb.dialects import KeepThinking
 from magistral_nb.events import Notice
+from magistral_nb.file_names import AnyPath
 from magistral_nb.rendering.conversation import conversation_html, conversation_markdown, conversation_page
 
 

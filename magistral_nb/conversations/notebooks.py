@@ -8,7 +8,7 @@ from typing import Any
 from magistral_nb._version import __version__
 from magistral_nb.client import Client
 from magistral_nb.conversations.cells import body_of, cell_of, continuing, goes_on, plain_question, setup_cell
-from magistral_nb.conversations.files import AnyPath, read_whole, write_whole
+from magistral_nb.conversations.files import read_whole, write_whole
 from magistral_nb.conversations.plain_data import failed_data, failed_of, message_data, reply_data, settings_data
 from magistral_nb.conversations.reading import checked, json_text, parsed
 from magistral_nb.conversations.schema import NOTEBOOK, REPLY, TURN_OF_CELL
@@ -16,6 +16,7 @@ from magistral_nb.conversations.storing import Stored
 from magistral_nb.conversations.tree import Tree
 from magistral_nb.conversations.turns import Turn
 from magistral_nb.errors import ConfigurationError
+from magistral_nb.file_names import AnyPath
 from magistral_nb.messages import Message, user
 from magistral_nb.rendering.reply import REPLY_MIME, reply_html, reply_text
 from magistral_nb.replies import Reply
@@ -48,7 +49,7 @@ def write_notebook(path: AnyPath, tree: Tree, client: Client, settings: Mapping[
         "nbformat": 4,
         "nbformat_minor": 5,
     }
-    write_whole(path, json_text(scrub_data(notebook), indent=1) + "\n")
+    write_whole(path, json_text(scrub_data(notebook), indent=1) + "\n", ending=".ipynb")
 
 
 def read_notebook(path: AnyPath) -> Stored:

@@ -52,6 +52,7 @@ _USAGE: Schema = _data(
     reasoning_tokens={"type": ["integer", "null"], "minimum": 0},
     cost=_NUMBER_OR_NONE,
     at=_NUMBER,
+    estimated={"type": "boolean"},
 )
 REPLY: Schema = _data(
     ["thinking", "answer"],

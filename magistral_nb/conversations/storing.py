@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from magistral_nb._version import __version__
-from magistral_nb.conversations.files import AnyPath, keep_copy, read_whole, write_whole
+from magistral_nb.conversations.files import keep_copy, read_whole, write_whole
 from magistral_nb.conversations.plain_data import turn_data, turn_of
 from magistral_nb.conversations.reading import check_version, checked, json_text, parsed, salvaged
 from magistral_nb.conversations.schema import CONVERSATION, MARK, VERSION
 from magistral_nb.conversations.tree import Tree
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.events import Notice
+from magistral_nb.file_names import AnyPath
 from magistral_nb.scrubbing import scrub_data
 
 
@@ -32,7 +33,7 @@ def save_tree(path: AnyPath, tree: Tree, settings: Mapping[str, Any]) -> None:
     head = {MARK: VERSION, "made_by": f"magistral_nb {__version__}", **settings, "head": tree.head}
     lines = [json_text(scrub_data(turn_data(turn))) for turn in tree.turns]
     top = json_text(scrub_data(head))[:-1]
-    write_whole(path, top + ', "turns": [\n' + ",\n".join(lines) + "\n]}\n")
+    write_whole(path, top + ', "turns": [\n' + ",\n".join(lines) + "\n]}\n", ending=".json")
 
 
 def load_tree(path: AnyPath) -> Stored:

@@ -22,11 +22,15 @@ Transform = Callable[[str], str]
 _PYTHON = {"python", "py", "python3", "py3", "ipython", "ipython3"}
 _COMMAND = re.compile(r"\s*[%!?/,;]|.*\?\s*$|.*(?:^|[^=!<>])=\s*[!%]")
 """A line that IPython may take for its own: `!ls`, `%magic`, `name?`, `x = !ls`, `x = %magic`."""
+_CUT = ("length", "budget", "content_filter", "interrupted")
 _NO_CODE = "# IPython would read this block as commands of its own, so all of it is a comment:"
 
 
 def insert_code(reply: Reply, shell: Any) -> None:
     """Put the code of an answer into a new cell below the running one; the reply says what was done."""
+    if reply.finish_reason in _CUT:
+        reply.notices.append(Notice("code_cut", "The reply was cut off, and so may be its code: no cell was inserted."))
+        return
     blocks = fenced_code(reply.answer)
     if not blocks:
         reply.notices.append(Notice("no_code", "The answer holds no code block, so no cell was inserted."))

@@ -64,7 +64,7 @@ class Tool:
             arguments = self._signature.read(call.arguments.strip() or "{}")
         except MisfitError as misfit:
             raise ProtocolError(
-                f"The arguments of {self.name} do not fit: {misfit}. They were: {call.arguments[:200]}",
+                f"The arguments of {self.name} do not fit: {misfit}. They were: {short(call.arguments, 200)}",
                 hint="Nothing was run. Tell the model: tool(str(error), tool_call_id=call.id).",
             ) from misfit
         return CheckedCall(self, call.id, arguments)
