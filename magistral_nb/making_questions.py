@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from magistral_nb.asked import Asked, Said, read_question
 from magistral_nb.bills import Bill
+from magistral_nb.chat_format import Prompt
 from magistral_nb.chat_format.pictures import picture_tokens
 from magistral_nb.clock import Clock
 from magistral_nb.costs import Price
 from magistral_nb.dialects import Decoder, ends_in_thought, prefill_fields, spell_messages
 from magistral_nb.endpoints import Endpoint
-from magistral_nb.errors import ConfigurationError
+from magistral_nb.errors import ConfigurationError, TemplateError
 from magistral_nb.events import Started, Usage
 from magistral_nb.journal import Note
 from magistral_nb.keys.looks import notice_of_key
@@ -91,7 +93,7 @@ def _ready(
         bill=Bill(
             row.name,
             model,
-            count_prompt=lambda: _likely_prompt_tokens(said, settings),
+            count_prompt=lambda: _likely_prompt_tokens(said, settings, row),
             count_text=counter.count if settings.tokenizer else likely_tokens,
             price=price,
             budget=settings.budget,
@@ -119,9 +121,24 @@ def _prompt_tokens(said: Said, counter: TokenCounter) -> int:
     return estimate_tokens(_texts(said), counter) + _picture_tokens(said)
 
 
-def _likely_prompt_tokens(said: Said, settings: Settings) -> int:
-    """Estimate the same without caution: a budget must not be used up before its time."""
+def _likely_prompt_tokens(said: Said, settings: Settings, row: Endpoint) -> int:
+    """Estimate the same without caution: a budget must not be used up before its time.
+
+    An engine in this process writes the prompt by a template that is known here, and that may add much: the
+    demonstration model's holds examples of several hundred tokens.
+    """
     count = local_counter(settings.tokenizer).count if settings.tokenizer else likely_tokens
+    if row.template and row.engine != "http":
+        with suppress(TemplateError):  # which the engine is about to raise in its own place
+            prompt = Prompt.of(
+                said.messages,
+                revision=row.template,
+                tools=said.tools,
+                continue_final=said.messages[-1].role == "assistant",
+                added=said.added,
+            )
+            texts = sum(count(text) if kind == "text" else 1 for kind, text in prompt.parts)
+            return texts + _picture_tokens(said)
     return sum(map(count, _texts(said))) + LIKELY_PER_MESSAGE * len(said.messages) + _picture_tokens(said)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from magistral_nb.cassettes.format import Recording
+from magistral_nb.cassettes.format import Recording, to_lines
 from magistral_nb.cassettes.places import row_of
 from magistral_nb.cassettes.reading import read_cassette
 from magistral_nb.choosing import choose_endpoint
@@ -121,14 +120,23 @@ def _recorded(lesson: Path, endpoint: str) -> bool:
         except Exception as error:  # whatever a cell raises: the old cassette stays
             print(f"{lesson.name}: not recorded. {error}", file=sys.stderr)
             return False
-        recordings = read_cassette(tape)
-        if not all(one.complete for one in recordings):
+        recordings = _whole_ones(read_cassette(tape))
+        if recordings is None:
             print(f"{lesson.name}: not recorded, since a reply broke off.", file=sys.stderr)
             return False
-        shutil.copyfile(tape, _cassette(lesson))
+        _cassette(lesson).write_bytes(b"".join(to_lines(one) for one in recordings))
         models = ", ".join(sorted({one.model for one in recordings}))
         print(f"{lesson.name}: {len(recordings)} replies of {models} in {_cassette(lesson).name}")
     return True
+
+
+def _whole_ones(recordings: Sequence[Recording]) -> list[Recording] | None:
+    """Return the whole replies, or None if one is missing.
+
+    A lesson may stop a reply on purpose, as a budget does. Played from the whole reply, it is stopped again.
+    """
+    whole = [one for one in recordings if one.complete]
+    return whole if {one.key for one in whole} == {one.key for one in recordings} else None
 
 
 if __name__ == "__main__":

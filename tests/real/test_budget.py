@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from magistral_nb import Budget, Client
+from magistral_nb import Budget, BudgetExceededError, Client
 from tests.asking import COLOURS
 
 pytestmark = pytest.mark.real
@@ -14,13 +14,13 @@ pytestmark = pytest.mark.real
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_the_embedded_model_stops(colour: str) -> None:
-    budget = Budget(tokens=150)
+    budget = Budget(tokens=500)
     endless = {"ignore_eos": True, "grammar": "root ::= [a-z ]+"}
     client = Client("demo", budget=budget, max_tokens=3_000, extra_body=endless)
     reply, _ = COLOURS[colour](client, "What is photosynthesis?")
     assert (reply.finish_reason, reply.complete) == ("budget", False)
     assert len(reply.thinking + reply.answer) > 50
-    assert 150 <= (budget.spent.tokens or 0) <= 155
+    assert 500 <= (budget.spent.tokens or 0) <= 505
     began = time.monotonic()
     again, _ = COLOURS[colour](client, "And now?", budget=None, max_tokens=20)
     assert again.finish_reason == "length"
@@ -34,3 +34,14 @@ def test_its_own_count_takes_the_place_of_the_estimate(colour: str) -> None:
     assert reply.usage
     assert budget.spent.tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
     assert reply.usage.cost is None
+
+
+def test_the_examples_before_its_question_count_beforehand() -> None:
+    client = Client("demo", max_tokens=200, extra_body={"ignore_eos": True, "grammar": "root ::= [a-z ]+"})
+    sent = client.count_tokens("What is photosynthesis?").total
+    with pytest.raises(BudgetExceededError, match="Nothing was sent"):
+        client.chat("What is photosynthesis?", budget=Budget(tokens=round(0.9 * sent)))
+    stopped = client.chat("What is photosynthesis?", budget=Budget(tokens=sent + 20))
+    assert stopped.finish_reason == "budget"
+    assert stopped.usage
+    assert 0.9 * sent <= stopped.usage.prompt_tokens <= 1.1 * sent

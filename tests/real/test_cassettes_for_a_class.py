@@ -9,16 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from magistral_nb import Client, Reply, record, replay
 from magistral_nb.cassettes.reading import read_cassette
 from magistral_nb.rendering.reply import REPLY_MIME
 from tests.fake_server import FakeServer
+from tests.real.run_notebooks import outputs, uncounted
 from tests.test_client import client_for, events_of
 
 pytestmark = pytest.mark.real
@@ -122,24 +120,6 @@ def without_engine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def outputs(notebook: Path) -> list[Any]:
-    """Run a notebook, and return what its cells show; what is printed comes in pieces as the kernel finds time."""
-    content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types here
-    runner = NotebookClient(content, timeout=300, resources={"metadata": {"path": str(notebook.parent)}})
-    runner.execute()
-    return [_joined(cell.get("outputs", [])) for cell in content.cells]
-
-
-def _joined(shown: list[Any]) -> list[Any]:
-    joined: list[Any] = []
-    for one in shown:
-        if joined and one["output_type"] == "stream" and joined[-1].get("name") == one["name"]:
-            joined[-1]["text"] += one["text"]
-        else:
-            joined.append(dict(one))
-    return joined
-
-
 @pytest.mark.parametrize("tape", LESSONS, ids=lambda tape: tape.stem)
 def test_a_lesson_runs_on_its_cassette_and_is_the_same_each_time(
     without_engine: pytest.MonkeyPatch, tape: Path
@@ -149,9 +129,24 @@ def test_a_lesson_runs_on_its_cassette_and_is_the_same_each_time(
     assert first == second  # to the byte, times included
     replies = [data for cell in first for one in cell if (data := one.get("data", {}).get(REPLY_MIME))]
     assert replies
-    assert all(reply["recorded"] and reply["model"] for reply in replies)
+    assert all(reply["model"] for reply in replies)
+    assert all(reply["recorded"] for reply in replies if reply["usage"])  # the second lesson shows some made by hand
+    assert any(reply["recorded"] for reply in replies)
     asked = read_cassette(tape)
     assert all(one.complete and one.model for one in asked)
+
+
+@pytest.mark.parametrize("tape", LESSONS, ids=lambda tape: tape.stem)
+def test_run_all_twice_in_one_kernel_shows_the_same_twice(without_engine: pytest.MonkeyPatch, tape: Path) -> None:
+    without_engine.setenv("MAGISTRAL_CASSETTE", str(tape))
+    shown = outputs(tape.with_suffix(".ipynb"), times=2)
+    first, second = shown[: len(shown) // 2], shown[len(shown) // 2 :]
+    assert len(first) == len(second) > 5
+    loads = [number for number, cell in enumerate(second) if "already loaded" in str(cell)]
+    assert loads == [1]  # IPython's own word about %load_ext
+    for number, (one, other) in enumerate(zip(first, second, strict=True)):
+        if number not in loads:
+            assert [uncounted(output) for output in one] == [uncounted(output) for output in other]
 
 
 def test_the_python_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,4 +170,4 @@ def test_an_old_recording_is_read_by_todays_decoder() -> None:
                 settings = {
                     name: recording.request[name] for name in ("seed", "max_tokens") if name in recording.request
                 }
-                assert Client("demo").chat(recording.question, **settings).complete
+                assert Client("demo").chat(recording.request["messages"], keep_thinking="all", **settings).complete
