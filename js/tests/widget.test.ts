@@ -125,7 +125,7 @@ describe("a widget", () => {
 
 describe("Stop", () => {
   function fakeKernel() {
-    const comm = { open: vi.fn(), send: vi.fn(), subshellStarted: Promise.resolve() };
+    const comm = { open: vi.fn(), send: vi.fn<(message: unknown) => void>(), subshellStarted: Promise.resolve() };
     return { comm, createComm: vi.fn(() => comm), interrupt: vi.fn(async () => {}) };
   }
 
@@ -151,6 +151,36 @@ describe("Stop", () => {
     expect(kernel.interrupt).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(700);
     expect(kernel.interrupt).toHaveBeenCalledTimes(1);
+  });
+
+  test("waits for a comm that is still being opened", async () => {
+    const kernel = fakeKernel();
+    let start = (): void => {};
+    kernel.comm.subshellStarted = new Promise<void>((resolve) => {
+      start = resolve;
+    });
+    await running({ kernel });
+    press();
+    await wait();
+    expect(kernel.comm.send).not.toHaveBeenCalled();
+    start();
+    await wait();
+    expect(kernel.comm.open).toHaveBeenCalledBefore(kernel.comm.send);
+    expect(kernel.comm.send.mock.calls).toEqual([[{ type: "hello", id: "r" }], [{ type: "stop", id: "r" }]]);
+  });
+
+  test("a page that missed something asks for the whole reply, and draws nothing with a hole", async () => {
+    const kernel = fakeKernel();
+    const model = await running({ kernel });
+    model.hear({ type: "events", seq: 0, events: [started, answer("One")] });
+    model.hear({ type: "events", seq: 3, events: [answer(" three")] });
+    await wait();
+    expect(kernel.comm.send).toHaveBeenLastCalledWith({ type: "whole", id: "r" });
+    expect(host.querySelector(".magistral-answer")?.textContent).toBe("One");
+    model.hear({ type: "reply", seq: 4, reply: { v: 1, answer: "One two three" }, live: true });
+    model.hear({ type: "events", seq: 4, events: [answer(" four")] });
+    await wait();
+    expect(host.querySelector(".magistral-answer")?.textContent).toBe("One two three four");
   });
 
   test("does not interrupt what has ended: the next cell would be hit", async () => {

@@ -22,6 +22,7 @@ from magistral_nb.errors import ConfigurationError
 from magistral_nb.journal.recovering import cut_off_replies, forget
 from magistral_nb.keys.logging_in import log_in, log_out
 from magistral_nb.notebook.typed_keys import ask_for_key
+from magistral_nb.notebook.views import choose_view
 from magistral_nb.rendering.text import plain
 from magistral_nb.replies import Reply
 from magistral_nb.reports import cassettes_report, endpoints_report, recovery_report, status_report
@@ -57,6 +58,8 @@ def _status(magics: Magistral, rest: str) -> None:
         _tell(status_report(client.settings_for(settings)))
     except ConfigurationError as error:  # nothing is set up yet: that is the status
         _tell("\n".join([error.message, error.hint, *cassettes_report()]))
+    view, why = choose_view(magics.view, magics.shell, magics.control)
+    _tell(f"  {'view':<12}  {view}  ({why})")
 
 
 def _endpoints(magics: Magistral, rest: str) -> None:

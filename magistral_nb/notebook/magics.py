@@ -24,6 +24,7 @@ from magistral_nb.notebook.cell_source import exact_body
 from magistral_nb.notebook.cell_template import render_cell
 from magistral_nb.notebook.clients import Clients
 from magistral_nb.notebook.commands import command_named
+from magistral_nb.notebook.control import Control
 from magistral_nb.notebook.live import Live, NotebookLive, QuietLive, TerminalLive
 from magistral_nb.notebook.memory import Memory, running_cell
 from magistral_nb.notebook.named_formats import format_named
@@ -31,6 +32,8 @@ from magistral_nb.notebook.new_cells import insert_code
 from magistral_nb.notebook.options import parse_options, split_ask, with_options, without_semicolon
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture, prompt_picture
+from magistral_nb.notebook.views import VIEWS, choose_view
+from magistral_nb.notebook.widget_live import WidgetLive
 from magistral_nb.notebook.worker import Asking
 from magistral_nb.replies import Reply
 from magistral_nb.settings import Timeouts
@@ -52,12 +55,14 @@ class Magistral(Magics):
     shell: Any
     seed = Int(None, allow_none=True, help="for replies that can be repeated").tag(config=True)
     keep_thinking = Enum(("none", "last", "all"), None, allow_none=True, help="none if not set").tag(config=True)
+    view = Enum(VIEWS, "auto", help="how a reply is drawn while it comes").tag(config=True)
     budget = Instance(Budget, allow_none=True, help="a Budget for all cells; none if not set").tag(config=True)
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell=shell, parent=shell)
         self._clients = Clients()
         self.cassettes = Cassettes()
+        self.control = Control(shell)
         self.last_error: BaseException | None = None
         self.memory = Memory()
 
@@ -78,7 +83,8 @@ class Magistral(Magics):
         return self._ask(parse_options(self.magistral.parser, given), body, owns_output=True, silent=silent)
 
     def close(self) -> None:
-        """Let go of every connection, engine and cassette."""
+        """Let go of every connection, engine and cassette, and of what pages were given."""
+        self.control.close()
         self.cassettes.close()
         self._clients.close()
 
@@ -117,6 +123,8 @@ class Magistral(Magics):
         except KeyboardInterrupt:
             stopped = Stopped()
         reply = asking.reply
+        if asking.was_stopped and not reply.complete:
+            stopped = Stopped()
         failure = stopped or asking.error
         shown = not failure or bool(reply.thinking or reply.answer)
         if options.insert_code and not failure:
@@ -161,9 +169,18 @@ class Magistral(Magics):
         if options.quiet or silent:
             return QuietLive()
         show_thinking = not options.hide_thinking
-        if hasattr(self.shell, "kernel"):
+        view, _ = choose_view(self.view, self.shell, self.control)
+        if view == "text":
+            return TerminalLive(show_thinking=show_thinking, limits=limits)
+        if view == "html":
             return NotebookLive(owns_output=owns_output, show_thinking=show_thinking, limits=limits)
-        return TerminalLive(show_thinking=show_thinking, limits=limits)
+        return WidgetLive(
+            self.control,
+            owns_output=owns_output,
+            show_thinking=show_thinking,
+            limits=limits,
+            is_sure=self.view == "widget",
+        )
 
     def _in_one_line(self, work: Callable[[], Any]) -> Any:
         try:
@@ -179,7 +196,9 @@ class Magistral(Magics):
 def load(shell: Any) -> None:
     """Register the magics, once."""
     if not _loaded(shell):
-        shell.register_magics(Magistral(shell))
+        magics = Magistral(shell)
+        shell.register_magics(magics)
+        magics.control.listen()
 
 
 def unload(shell: Any) -> None:

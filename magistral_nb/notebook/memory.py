@@ -61,6 +61,11 @@ def running_cell(shell: Any, *, line: str = "") -> str:
 
     `line` tells one line of a cell from another.
     """
-    parent: dict[str, Any] = shell.get_parent() if hasattr(shell, "get_parent") else {}
-    cell = (parent.get("metadata") or {}).get("cellId") or f"run {shell.execution_count}"
+    cell = front_end_cell(shell) or f"run {shell.execution_count}"
     return f"{cell} {line}".strip()
+
+
+def front_end_cell(shell: Any) -> str | None:
+    """Return the front end's own name for the cell that is running. A page with cells gives one; a console does not."""
+    parent: dict[str, Any] = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    return (parent.get("metadata") or {}).get("cellId") or None

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import cache
 
-from magistral_nb.events import Waiting
+from magistral_nb.events import Event, Waiting
 from magistral_nb.replies import Reply
 from magistral_nb.settings import Timeouts
 from magistral_nb.streams import AsyncReplyStream
@@ -24,12 +24,14 @@ STOP_PATIENCE = 5.0
 
 
 class Asking:
-    """One question on its way in the worker; `reply` grows meanwhile. limits : how long it may wait."""
+    """One question on its way in the worker; `reply` and `events` grow meanwhile. limits : how long it may wait."""
 
     def __init__(self, open_stream: Callable[[], AsyncReplyStream], limits: Timeouts) -> None:
         self.limits = limits
         self.waiting: Waiting | None = None
         self.error: BaseException | None = None
+        self.events: list[Event] = []
+        self.was_stopped = False
         self._finished = threading.Event()
         self._stream = open_stream()
         self._future: Future[None] = asyncio.run_coroutine_threadsafe(self._run(), _loop())
@@ -53,10 +55,16 @@ class Asking:
         self._future.cancel()
         self._finished.wait(STOP_PATIENCE)
 
+    def stop_for_reader(self) -> None:
+        """Stop the model and return at once, from any thread: `wait` then ends as soon as the server was told."""
+        self.was_stopped = True
+        self._future.cancel()
+
     async def _run(self) -> None:
         try:
             async with self._stream as stream:
                 async for event in stream:
+                    self.events.append(event)
                     self.waiting = event if isinstance(event, Waiting) else None
         except Exception as error:  # the main thread raises it, whatever it is
             self.error = error

@@ -33,6 +33,15 @@ def live_answer_html(text: str, *, tail_characters: int = 20_000) -> str:
     return _reply(markdown_html(text) if whole else _tail(text, tail_characters))
 
 
+UNFINISHED = "A reply was on its way here. If it does not come: %magistral recover shows what had arrived of it."
+"""What stands in a notebook that is saved while a widget draws the reply."""
+
+
+def unfinished_html() -> str:
+    """Return a muted line for those who draw no widgets."""
+    return _reply(f'<div style="opacity:0.8">{escape(UNFINISHED)}</div>')
+
+
 def _reply(inside: str) -> str:
     return f'<div class="{REPLY_CLASSES}" style="{REPLY_LOOK}">\n{inside}\n</div>'
 

@@ -21,6 +21,7 @@ START_CELL = """index => {
     window.jupyterapp.shell.currentWidget.content.activeCellIndex = index;
     window.jupyterapp.commands.execute('notebook:run-cell').then(() => { window.done = true; });
 }"""
+HTML_VIEW = "%load_ext magistral_nb\n%config Magistral.view = 'html'"
 MATH = "`\\(a_1\\)` in code, then \\(a_1 * b_1\\), \\[x^2\\], it costs $5 and $6, regex `\\[a-z\\]`"
 
 
@@ -45,7 +46,7 @@ def slowly(deltas: list[dict[str, str]], pause: float) -> list[bytes | float]:
 def lesson(jupyterlab: JupyterLab, page: Page, server: FakeServer) -> Page:
     """Open a notebook with one question in its second cell, and wait for its kernel."""
     question = f"%%magistral --base-url {server.base_url} -m magistral-small\nWhat is two and two?"
-    (jupyterlab.notebooks / "live.ipynb").write_text(notebook_with("%load_ext magistral_nb", question), "utf-8")
+    (jupyterlab.notebooks / "live.ipynb").write_text(notebook_with(HTML_VIEW, question), "utf-8")
     jupyterlab.open(page, "live.ipynb")
     wait_for_kernel(page)
     run_cell(page, 0)

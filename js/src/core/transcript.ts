@@ -18,7 +18,11 @@ export class Transcript {
   constructor(reply: ReplyData = emptyReply()) {
     this.reply = reply;
     if (reply.answer) this.phase = "answering";
-    else if (reply.thinking) this.phase = "thinking";
+    else if (reply.thinking) {
+      this.phase = "thinking";
+      if (reply.thinking_seconds !== null) this.thinkingBegan = reply.seconds - reply.thinking_seconds;
+    }
+    this.at = reply.seconds;
   }
 
   get isOver(): boolean {

@@ -29,6 +29,8 @@ export function renderReply(host: HTMLElement, model: ReplyModel & { magistral?:
       seen = message.seq;
       if (!message.live) stopper.done();
       view.show(readReply(message.reply), message.live);
+    } else if (message.type === "events" && message.seq > seen) {
+      stopper.askForWhole();
     } else if (message.type === "events") {
       const fresh = unseen(message, seen);
       seen = Math.max(seen, message.seq + message.events.length);

@@ -20,7 +20,7 @@ interface Kernel {
   interrupt?(): Promise<unknown>;
 }
 
-const controls = new WeakMap<Kernel, Comm>();
+const controls = new WeakMap<Kernel, Promise<Comm | undefined>>();
 
 export class Stopper {
   private isOver = false;
@@ -29,7 +29,13 @@ export class Stopper {
     private readonly model: ReplyModel,
     private readonly id: string,
   ) {
-    void this.control(); // opened before it is needed: a comm takes a moment
+    // Says that the page draws this reply. It also opens the comm before it is needed: that takes a moment.
+    this.tell("hello");
+  }
+
+  /** Something was missed, between the kernel's picture of the reply and the first message that was heard. */
+  askForWhole(): void {
+    this.tell("whole");
   }
 
   /** The reply has ended: there is nothing left to interrupt. */
@@ -41,10 +47,14 @@ export class Stopper {
     if (this.isOver) return;
     const message = { type: "stop", id: this.id };
     this.model.send(message);
-    void this.control().then((comm) => comm?.send(message));
+    this.tell("stop");
     setTimeout(() => {
       if (!this.isOver) void this.kernel()?.interrupt?.();
     }, PATIENCE);
+  }
+
+  private tell(type: string): void {
+    void this.control().then((comm) => comm?.send({ type, id: this.id }));
   }
 
   /** The widget's own kernel, not the one of the notebook in front; not every front end shows it. */
@@ -52,19 +62,26 @@ export class Stopper {
     return (this.model.widget_manager as { kernel?: Kernel } | undefined)?.kernel;
   }
 
+  /** The comm once it is open: what is sent on it before is lost. */
   private async control(): Promise<Comm | undefined> {
     const kernel = this.kernel();
     if (!kernel?.createComm) return undefined;
     const known = controls.get(kernel);
-    if (known && !known.isDisposed) return known;
-    try {
-      const comm = kernel.createComm(CONTROL_TARGET);
-      controls.set(kernel, comm);
-      await comm.subshellStarted;
-      comm.open({});
-      return comm;
-    } catch {
-      return undefined; // the interrupt remains
-    }
+    const comm = await known;
+    if (comm && !comm.isDisposed) return comm;
+    if (controls.get(kernel) === known) controls.set(kernel, open(kernel, kernel.createComm.bind(kernel)));
+    return controls.get(kernel);
+  }
+}
+
+async function open(kernel: Kernel, createComm: (target: string) => Comm): Promise<Comm | undefined> {
+  try {
+    const comm = createComm(CONTROL_TARGET);
+    await comm.subshellStarted;
+    comm.open({});
+    return comm;
+  } catch {
+    controls.delete(kernel);
+    return undefined; // the interrupt remains
   }
 }

@@ -1,0 +1,32 @@
+"""Which of the views of a live reply a cell gets: what is settable, and what the front end can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magistral_nb.notebook.built import is_built
+from magistral_nb.notebook.control import Control
+from magistral_nb.notebook.memory import front_end_cell
+
+VIEWS = ("auto", "widget", "html", "text")
+"""Values of `%config Magistral.view`."""
+
+
+def choose_view(wanted: str, shell: Any, control: Control) -> tuple[str, str]:
+    """Return one of the `VIEWS` that is not "auto", and why.
+
+    A page with cells says which of them it runs; nbclient and consoles do not, and they draw no widget either.
+    """
+    if not hasattr(shell, "kernel"):
+        return "text", "this is a terminal"
+    if wanted in ("html", "text"):
+        return wanted, "%config Magistral.view"
+    if not is_built():
+        return "html", "the page's half is not built: npm --prefix js run build"
+    if wanted == "widget":
+        return wanted, "%config Magistral.view"
+    if control.is_deaf:
+        return "html", "the widget did not answer"
+    if front_end_cell(shell) is None:
+        return "html", "no page with cells asked"
+    return "widget", "auto"
