@@ -10,6 +10,8 @@ TORCH_VENV := .venv-transformers
 TORCH ?= torch==2.13.0
 PIP := $(BIN)/python -m pip install --quiet
 JS_READY := js/node_modules/.ready
+JS_BUILT := magistral_nb/static/magistral.js.gz
+JS_SOURCES := js/build.mjs $(wildcard js/src/*.ts js/src/*/*.ts js/style/*)
 NPM = PATH="$$(sh scripts/node.sh $(BIN)):$$PATH" npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -35,7 +37,7 @@ check: $(VENV)/.dev $(JS_READY) ## style, types, and the floors that imports mus
 	$(BIN)/lint-imports
 	@$(NPM) --prefix js run --silent check
 
-test: $(VENV)/.test $(JS_READY) ## all tests but those that need PyTorch, those with a real model, a real kernel and a real browser included
+test: $(VENV)/.test $(JS_BUILT) ## all tests but those that need PyTorch, those with a real model, a real kernel and a real browser included
 	@$(NPM) --prefix js test --silent
 	@$(BIN)/python -m magistral_nb demo --install
 	@$(BIN)/python scripts/server_env.py
@@ -62,6 +64,9 @@ clean: ## remove the environments and everything that was built
 	rm -rf $(VENV) $(TORCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf js/node_modules js/lib js/build magistral_nb/static magistral_nb/labextension
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(JS_BUILT): $(JS_SOURCES) | $(JS_READY)
+	@$(NPM) --prefix js run --silent build
 
 $(JS_READY): js/package-lock.json | $(VENV)/.python
 	@echo "Installing what js/ is built and tested with (half a minute or so) …"

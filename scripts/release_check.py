@@ -19,6 +19,8 @@ PACKAGE = ROOT / "magistral_nb"
 DIST = ROOT / "dist"
 # Each is read at run time by a path or a pattern, so that nothing but this check would miss it in a wheel.
 DATA = ("py.typed", "*.jinja", "*.gbnf", "prompts/*")
+# Made from js/ beside what is packed, and not needed at run time.
+NOT_PACKED = ("magistral_nb/static/magistral.js", "magistral_nb/labextension/")
 
 TRY = """
 import importlib.metadata, pathlib, sys
@@ -61,6 +63,7 @@ def check_data(wheel: Path) -> None:
     there = set(contents(wheel))
     ours = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*") if path.is_file()}
     ours = {name for name in ours if "/__pycache__/" not in name and "/." not in name}
+    ours = {name for name in ours if name != NOT_PACKED[0] and not name.startswith(NOT_PACKED[1])}
     if strangers := sorted(name for name in there if not name.startswith("magistral_nb")):
         sys.exit(f"{wheel.name} holds files that are not the package's: {', '.join(strangers)}")
     missing = sorted(ours - there) + [f"any {kind}" for kind in DATA if not list(PACKAGE.glob(f"**/{kind}"))]

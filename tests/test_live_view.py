@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
 
 from magistral_nb.events import AnswerDelta, Done, Event, Notice, Reclassified, Started, ThinkingDelta
 from magistral_nb.notebook import views
@@ -208,6 +209,13 @@ def test_a_page_that_did_not_answer_gets_html_until_it_does(monkeypatch: pytest.
     assert choose_view("auto", shell, control)[0] == "html"
     control.hear({"type": "hello", "id": "late"})
     assert choose_view("auto", shell, control)[0] == "widget"
+
+
+def test_captured_output_holds_no_widget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "is_built", lambda: True)
+    shell = shell_of(cell="cell-1")
+    shell.display_pub = CapturingDisplayPublisher()
+    assert choose_view("auto", shell, Control(shell))[0] == "html"
 
 
 def test_a_terminal_prints_whatever_is_wanted() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from IPython.core.displaypub import CapturingDisplayPublisher
+
 from magistral_nb.notebook.built import is_built
 from magistral_nb.notebook.control import Control
 from magistral_nb.notebook.memory import front_end_cell
@@ -25,6 +27,8 @@ def choose_view(wanted: str, shell: Any, control: Control) -> tuple[str, str]:
         return "html", "the page's half is not built: npm --prefix js run build"
     if wanted == "widget":
         return wanted, "%config Magistral.view"
+    if isinstance(getattr(shell, "display_pub", None), CapturingDisplayPublisher):
+        return "html", "the output is captured"
     if control.is_deaf:
         return "html", "the widget did not answer"
     if front_end_cell(shell) is None:
