@@ -214,7 +214,7 @@ def test_a_page_that_did_not_answer_gets_html_until_it_does(monkeypatch: pytest.
 def test_captured_output_holds_no_widget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(views, "is_built", lambda: True)
     shell = shell_of(cell="cell-1")
-    shell.display_pub = CapturingDisplayPublisher()
+    shell.display_pub = CapturingDisplayPublisher()  # type: ignore[no-untyped-call]  # IPython has no types here
     assert choose_view("auto", shell, Control(shell))[0] == "html"
 
 
