@@ -34,6 +34,11 @@ export function katexStyle() {
   return `${kept.join("\n")}\n.magistral{${css.replace(/@font-face\{[^}]*\}/g, "")}}`;
 }
 
+/** The HTML that Python draws has the class too, and a look of its own; it alone tells MathJax to keep away. */
+function forTheViewOnly(css) {
+  return css.replace(/\.magistral(?![\w-])/g, ".magistral:where(:not(.mathjax_ignore))");
+}
+
 const styles = {
   name: "styles",
   setup(setup) {
@@ -42,7 +47,7 @@ const styles = {
     setup.onLoad({ filter: /.*/, namespace: "magistral" }, async () => {
       const own = await readFile(new URL("style/magistral.css", import.meta.url), "utf8");
       const all = await build({
-        stdin: { contents: katexStyle() + own, loader: "css" },
+        stdin: { contents: forTheViewOnly(katexStyle() + own), loader: "css" },
         bundle: true,
         minify: true,
         write: false,

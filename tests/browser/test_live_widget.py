@@ -151,3 +151,20 @@ def test_a_page_that_draws_no_widgets_gets_html(jupyterlab: JupyterLab, page: Pa
     assert page.locator("[aria-busy]").count() == 0
     (final,) = ended(page)
     assert "word59" in json.dumps(final["data"])
+
+
+def test_the_style_of_the_page_leaves_static_pictures_alone(lesson: Page, server: FakeServer) -> None:
+    """The page's style comes with the first live reply; what stood there before it keeps its look."""
+    look = """() => {
+        const style = getComputedStyle(document.querySelector('.magistral-reply.mathjax_ignore'));
+        return [style.color, style.maxWidth, style.lineHeight, style.padding, style.fontFamily];
+    }"""
+    server.play(slowly(WORDS[:14], 0.1))
+    lesson.evaluate(START_CELL, 1)
+    ended(lesson)
+    expect(lesson.locator(".magistral-reply.mathjax_ignore")).to_have_count(1)
+    styles = lesson.locator("style.magistral-style")
+    expect(styles).to_have_count(1)
+    with_style = lesson.evaluate(look)
+    styles.evaluate("node => node.remove()")
+    assert lesson.evaluate(look) == with_style
