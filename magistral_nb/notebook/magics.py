@@ -55,7 +55,7 @@ class Magistral(Magics):
     shell: Any
     seed = Int(None, allow_none=True, help="for replies that can be repeated").tag(config=True)
     keep_thinking = Enum(("none", "last", "all"), None, allow_none=True, help="none if not set").tag(config=True)
-    view = Enum(VIEWS, "auto", help="how a reply is drawn while it comes").tag(config=True)
+    view = Enum(VIEWS, "html", help="how a reply moves; auto takes the widget where it can").tag(config=True)
     budget = Instance(Budget, allow_none=True, help="a Budget for all cells; none if not set").tag(config=True)
 
     def __init__(self, shell: Any) -> None:

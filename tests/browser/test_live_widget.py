@@ -27,6 +27,7 @@ WATCH = """() => {
     }).observe(document.body, {childList: true, subtree: true});
     document.addEventListener('click', () => { window.shownAt.click = Date.now(); }, true);
 }"""
+WIDGET = "%load_ext magistral_nb\n%config Magistral.view = 'auto'"
 WORDS = [{"reasoning": f"step{n} "} for n in range(10)] + [{"content": f"word{n} "} for n in range(60)]
 
 
@@ -41,7 +42,7 @@ def lesson(jupyterlab: JupyterLab, page: Page, server: FakeServer) -> Page:
     """Open a notebook with one question in its second cell, and wait for its kernel."""
     question = f"%%magistral --base-url {server.base_url} -m magistral-small -o r\nWhat is two and two?"
     told = "print(r.finish_reason, len(r.thinking), len(r.answer))"
-    written = notebook_with("%load_ext magistral_nb", question, told)
+    written = notebook_with(WIDGET, question, told)
     (jupyterlab.notebooks / "widget.ipynb").write_text(written, "utf-8")
     jupyterlab.open(page, "widget.ipynb")
     wait_for_kernel(page)
@@ -136,9 +137,7 @@ def test_a_page_that_is_loaded_in_mid_stream_shows_the_whole_reply_when_the_cell
 
 def test_a_page_that_draws_no_widgets_gets_html(jupyterlab: JupyterLab, page: Page, server: FakeServer) -> None:
     """The widget's code is broken here, so that the page never says it draws it."""
-    setup = (
-        "%load_ext magistral_nb\nimport magistral_nb.notebook.widgets as w, pathlib\nw.STUB = pathlib.Path('stub.js')"
-    )
+    setup = f"{WIDGET}\nimport magistral_nb.notebook.widgets as w, pathlib\nw.STUB = pathlib.Path('stub.js')"
     (jupyterlab.notebooks / "stub.js").write_text("export default {render() {}}", "utf-8")
     question = f"%%magistral --base-url {server.base_url} -m magistral-small\nWhat is two and two?"
     (jupyterlab.notebooks / "deaf.ipynb").write_text(notebook_with(setup, question), "utf-8")
