@@ -91,7 +91,8 @@ class Soak:
         outcome = Outcome(plan, "sync", time.monotonic())
         self.outcomes.append(outcome)
         with contextlib.suppress(KeyboardInterrupt):  # it may also come a moment before the reading begins
-            signal.setitimer(signal.ITIMER_REAL, Random(plan.number).uniform(0.003, 0.06))
+            # Again and again, as people press it: one that strikes while Python cleans up is ignored by Python itself.
+            signal.setitimer(signal.ITIMER_REAL, Random(plan.number).uniform(0.003, 0.06), 2.0)
             read(client, plan, outcome)
         signal.setitimer(signal.ITIMER_REAL, 0)
         outcome.seconds = outcome.seconds or time.monotonic() - outcome.began

@@ -156,6 +156,10 @@ def test_a_certificate_for_another_name_is_refused(authority: trustme.CA, tmp_pa
 # ---- Connections
 
 
+FEW = 2
+"""One, or two on a busy machine: the end of a body is awaited for 50 ms, then its connection is given up."""
+
+
 def test_one_connection_serves_many_questions(server: FakeServer) -> None:
     many_answers(server)
     with client_at(server.base_url) as client:
@@ -164,7 +168,8 @@ def test_one_connection_serves_many_questions(server: FakeServer) -> None:
             client.chat("hi")
         assert client.chat("hi").answer == "4"
         assert client.models() == ["m"]
-        assert (server.connections, server.open_connections) == (1, 1)
+        assert server.open_connections == 1
+        assert server.connections <= FEW
     assert server.wait_for(lambda: not server.open_connections)
 
 
@@ -176,7 +181,8 @@ async def test_one_connection_serves_many_questions_on_an_event_loop(server: Fak
             await client.achat("hi")
         assert (await client.achat("hi")).answer == "4"
         assert await client.amodels() == ["m"]
-        assert (server.connections, server.open_connections) == (1, 1)
+        assert server.open_connections == 1
+        assert server.connections <= FEW
     assert await asyncio.to_thread(server.wait_for, lambda: not server.open_connections)
 
 

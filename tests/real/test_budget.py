@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -10,13 +12,21 @@ from magistral_nb import Budget, BudgetExceededError, Client
 from tests.asking import COLOURS
 
 pytestmark = pytest.mark.real
+Closing = Callable[[Client], Client]
+
+
+@pytest.fixture
+def closing() -> Iterator[Closing]:
+    """Close clients at the end: other tests count the engines that are there."""
+    with ExitStack() as stack:
+        yield stack.enter_context
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_the_embedded_model_stops(colour: str) -> None:
+def test_the_embedded_model_stops(closing: Closing, colour: str) -> None:
     budget = Budget(tokens=500)
     endless = {"ignore_eos": True, "grammar": "root ::= [a-z ]+"}
-    client = Client("demo", budget=budget, max_tokens=3_000, extra_body=endless)
+    client = closing(Client("demo", budget=budget, max_tokens=3_000, extra_body=endless))
     reply, _ = COLOURS[colour](client, "What is photosynthesis?")
     assert (reply.finish_reason, reply.complete) == ("budget", False)
     assert len(reply.thinking + reply.answer) > 50
@@ -28,16 +38,17 @@ def test_the_embedded_model_stops(colour: str) -> None:
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_its_own_count_takes_the_place_of_the_estimate(colour: str) -> None:
+def test_its_own_count_takes_the_place_of_the_estimate(closing: Closing, colour: str) -> None:
     budget = Budget(tokens=5_000)
-    reply, _ = COLOURS[colour](Client("demo", budget=budget, max_tokens=60), "What is photosynthesis?", seed=1)
+    client = closing(Client("demo", budget=budget, max_tokens=60))
+    reply, _ = COLOURS[colour](client, "What is photosynthesis?", seed=1)
     assert reply.usage
     assert budget.spent.tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
     assert reply.usage.cost is None
 
 
-def test_the_examples_before_its_question_count_beforehand() -> None:
-    client = Client("demo", max_tokens=200, extra_body={"ignore_eos": True, "grammar": "root ::= [a-z ]+"})
+def test_the_examples_before_its_question_count_beforehand(closing: Closing) -> None:
+    client = closing(Client("demo", max_tokens=200, extra_body={"ignore_eos": True, "grammar": "root ::= [a-z ]+"}))
     sent = client.count_tokens("What is photosynthesis?").total
     with pytest.raises(BudgetExceededError, match="Nothing was sent"):
         client.chat("What is photosynthesis?", budget=Budget(tokens=round(0.9 * sent)))
