@@ -57,6 +57,8 @@ def meter_path(day: date) -> Path | None:
 
 def write_down(spending: Spending, *, day: date | None = None) -> None:
     """Append one reply to this month's file. Where that cannot be done, nothing happens."""
+    if sys.is_finalizing():  # Python ends, and a reply that nobody read to its end with it; nothing can be imported now
+        return
     day = day or date.today()
     try:
         path = meter_path(day)

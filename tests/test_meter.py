@@ -234,3 +234,16 @@ def test_a_free_price_is_a_price_and_nothing_is_nothing(session: SessionMeter) -
     assert "This session: nothing" in cost_report(today=TODAY)
     session.note(Spending("campus", "m", 10, 20, 0.0))
     assert "This session: 1 reply; 10 + 20 tokens; $0\n" in cost_report(today=TODAY)
+
+
+def test_a_program_that_ends_with_a_reply_half_read_ends_in_order(server: FakeServer) -> None:
+    server.play([events_of({"content": "half"}, finish=None), 30.0])
+    program = f"""
+import magistral_nb
+stream = magistral_nb.Client(base_url={server.base_url!r}, model="m").stream("q")
+for event in stream:
+    if type(event).__name__ == "AnswerDelta":
+        break
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
