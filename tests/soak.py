@@ -7,6 +7,7 @@ import contextlib
 import faulthandler
 import gc
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -37,6 +38,7 @@ class Soak:
         self.problems: list[str] = []
         self.hangs: list[Outcome] = []
         self.left: dict[str, Any] = {}
+        self.ignored_by_python = 0
         half = streams // 2
         self._for_signals = [interrupted(random, number) for number in range(streams // 50)]
         self._for_threads = [draw(random, number, in_tasks=False) for number in range(len(self._for_signals), half)]
@@ -68,7 +70,7 @@ class Soak:
             f"requests: {len(self._server.requests)}; connections: {self._server.connections}",
             f"by kind: {_counted(kinds)}",
             f"by end: {_counted(ends)}",
-            f"hangs: {len(self.hangs)}; longest: {longest:.2f} s",
+            f"hangs: {len(self.hangs)}; longest: {longest:.2f} s; Ctrl-C ignored by Python: {self.ignored_by_python}",
             f"characters lost or added: {sum(map(lost, self.outcomes))}",
             f"left behind: {self.left or 'nothing'}",
             f"problems: {len(self.problems)}",
@@ -79,20 +81,27 @@ class Soak:
     def _with_signals(self) -> None:
         """Read in the main thread, and be interrupted as by Ctrl-C, wherever that may be."""
         before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        hook, sys.unraisablehook = sys.unraisablehook, self._press_again
         try:
             for plan in self._for_signals:
                 with self._client() as client:
                     self._interrupted(client, plan)
                     self._ask(client, next_plan(plan))
         finally:
+            sys.unraisablehook = hook
             signal.signal(signal.SIGALRM, before)
+
+    def _press_again(self, ignored: Any) -> None:
+        """Press Ctrl-C once more where Python itself says that it ignored it: it struck within a destructor."""
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            self.ignored_by_python += 1
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
 
     def _interrupted(self, client: Client, plan: Plan) -> None:
         outcome = Outcome(plan, "sync", time.monotonic())
         self.outcomes.append(outcome)
         with contextlib.suppress(KeyboardInterrupt):  # it may also come a moment before the reading begins
-            # Again and again, as people press it: one that strikes while Python cleans up is ignored by Python itself.
-            signal.setitimer(signal.ITIMER_REAL, Random(plan.number).uniform(0.003, 0.06), 2.0)
+            signal.setitimer(signal.ITIMER_REAL, Random(plan.number).uniform(0.003, 0.06))
             read(client, plan, outcome)
         signal.setitimer(signal.ITIMER_REAL, 0)
         outcome.seconds = outcome.seconds or time.monotonic() - outcome.began
