@@ -6,6 +6,7 @@ import gc
 import itertools
 import os
 import ssl
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,15 @@ def clean_environment(clean_session: None, monkeypatch: pytest.MonkeyPatch, home
     home = homes / str(next(_numbers))
     home.mkdir()
     _clean(monkeypatch, home)
+
+
+@pytest.fixture(autouse=True)
+def no_engine_is_left() -> Iterator[None]:
+    """Blame the test that leaves a model loaded: the tests after it would meet its engine, and fail in its place."""
+    yield
+    for name in ("llamacpp_sharing", "transformers_sharing"):
+        sharing = sys.modules.get(f"magistral_nb.transports.{name}")
+        assert not sharing or not sharing._shared, "this test left an engine loaded: close its client"
 
 
 @pytest.fixture
