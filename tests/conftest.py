@@ -84,13 +84,13 @@ def clean_environment(clean_session: None, monkeypatch: pytest.MonkeyPatch, home
     _clean(monkeypatch, home)
 
 
-@pytest.fixture(autouse=True)
-def no_engine_is_left() -> Iterator[None]:
-    """Blame the test that leaves a model loaded: the tests after it would meet its engine, and fail in its place."""
+@pytest.fixture(scope="module", autouse=True)
+def no_model_is_left() -> Iterator[None]:
+    """Blame the file that leaves a model loaded: the tests after it would meet its engine, and fail in its place."""
     yield
     for name in ("llamacpp_sharing", "transformers_sharing"):
         sharing = sys.modules.get(f"magistral_nb.transports.{name}")
-        assert not sharing or not sharing._shared, "this test left an engine loaded: close its client"
+        assert not sharing or not sharing.SHELF.in_use(), "a test of this file left a model loaded: close its client"
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_model_that_says_nothing_in_time_is_given_up(monkeypatch: pytest.Monke
         def free(self) -> None:
             pass
 
-    monkeypatch.setattr(transformers_sharing, "_load", lambda shared, how: shared.loading.set_result(Mute()))
+    monkeypatch.setattr(transformers_sharing, "_load", lambda shared, how: Mute())
     transport = TransformersTransport()
     body = {"model": "mute", "messages": [{"role": "user", "content": "hi"}]}
     with pytest.raises(APITimeoutError, match=r"sent no event within 0\.05 s"):

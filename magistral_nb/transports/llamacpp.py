@@ -21,11 +21,12 @@ from magistral_nb.transports import Chunk, Request, demo_model
 from magistral_nb.transports.answer_grammars import demo_grammar, schema_of
 from magistral_nb.transports.gguf_file import read_gguf
 from magistral_nb.transports.llamacpp_engine import Load
-from magistral_nb.transports.llamacpp_sharing import Loaded, News, SharedEngine, borrow, is_loaded, release
+from magistral_nb.transports.llamacpp_sharing import SHELF, Loaded, News, SharedEngine, borrow
 from magistral_nb.transports.machine import processors
 from magistral_nb.transports.model_files import find_model, models_in
 from magistral_nb.transports.own_spelling import OwnSpelling
 from magistral_nb.transports.own_tokens import Ended, OwnTokens
+from magistral_nb.transports.sharing import Loan
 
 if TYPE_CHECKING:
     from magistral_nb.transports.http import HttpTransport
@@ -84,9 +85,14 @@ class LlamaCppModel:
 class _Use:
     """An engine that a transport has borrowed, and its connections to it."""
 
-    shared: SharedEngine
+    loan: Loan[Load, News, Loaded]
     http: HttpTransport | None = None
     is_new: bool = True
+
+    @property
+    def shared(self) -> SharedEngine:
+        """The engine, and who else uses it."""
+        return self.loan.shared
 
     def notices(self) -> list[Chunk]:
         """Return what the reader of the first reply must know."""
@@ -121,7 +127,7 @@ class LlamaCppTransport:
     def stream(self, request: Request) -> Generator[Chunk, None, None]:
         """Load the model if need be, send the request and yield chunks as they arrive."""
         load = self._load(request)
-        told = _Told(is_silent=is_loaded(load))
+        told = _Told(is_silent=SHELF.is_loaded(load))
         if not told.is_silent:
             yield _loading()
         use = self._borrow(load)
@@ -139,7 +145,7 @@ class LlamaCppTransport:
     async def astream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Do the same on the running event loop."""
         load = self._load(request)
-        told = _Told(is_silent=is_loaded(load))
+        told = _Told(is_silent=SHELF.is_loaded(load))
         if not told.is_silent:
             yield _loading()
         use = self._borrow(load)
@@ -185,7 +191,7 @@ class LlamaCppTransport:
     def counts_at_once(self, model: str) -> bool:
         """Say whether the model is loaded."""
         try:
-            return is_loaded(self._model.load(model))
+            return SHELF.is_loaded(self._model.load(model))
         except ConfigurationError:  # there is no such file
             return False
 
@@ -194,14 +200,14 @@ class LlamaCppTransport:
         for use in self._give_up():
             if use.http:
                 use.http.close()
-            release(use.shared)
+            use.loan.give_back()
 
     async def aclose(self) -> None:
         """Do the same on the running event loop."""
         for use in self._give_up():
             if use.http:
                 await use.http.aclose()
-            await asyncio.to_thread(release, use.shared)
+            await asyncio.to_thread(use.loan.give_back)
 
     def _load(self, request: Request) -> Load:
         return self._model.load(str(request.body.get("model") or ""))

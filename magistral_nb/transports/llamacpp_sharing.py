@@ -1,11 +1,10 @@
-"""Engines of this process, each loaded once for all who ask for the same, and freed when the last of them is done."""
+"""Engines of llama.cpp in this process: how one is loaded, weighed against what the machine has left."""
 
 from __future__ import annotations
 
 import atexit
 import threading
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.transports.gguf_file import read_gguf
@@ -15,6 +14,7 @@ from magistral_nb.transports.machine import free_memory
 from magistral_nb.transports.memory import Plan, Room, check_room, memory_text
 from magistral_nb.transports.own_spelling import OwnSpelling, confirm_spelling, decide_spelling, probes_of
 from magistral_nb.transports.own_tokens import OwnTokens
+from magistral_nb.transports.sharing import Loan, Shared, Shelf
 
 _ALL_LAYERS = 9_999
 """What llama.cpp takes for all, where a file does not say how many it has."""
@@ -40,23 +40,16 @@ class Loaded:
     spelling: OwnSpelling | OwnTokens | None
 
 
-@dataclass(eq=False)
-class SharedEngine:
-    """An engine of this process, loading or loaded, and how many transports use it."""
-
-    load: Load
-    loading: Future[Loaded] = field(default_factory=Future)
-    news: News = field(default_factory=News)
-    users: int = 0
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether loading ended in an error; the next who asks loads anew."""
-        return self.loading.done() and self.loading.exception() is not None
+SharedEngine = Shared[Load, News, Loaded]
+"""An engine of this process, loading or loaded, and how many transports use it."""
 
 
-_shared: dict[Load, SharedEngine] = {}
-_lock = threading.Lock()
+def _stop(loaded: Loaded) -> None:
+    loaded.engine.stop()
+
+
+SHELF: Shelf[Load, News, Loaded] = Shelf(_stop)
+stop_all = atexit.register(SHELF.free_all)
 _one_at_a_time = threading.Lock()
 """Held while a file of the user's own is weighed and loaded: the next one is weighed against what is left then."""
 
@@ -65,52 +58,14 @@ class _NobodyWaits(Exception):
     """Whoever asked for an engine has closed."""
 
 
-def is_loaded(load: Load) -> bool:
-    """Tell whether there is such an engine, ready."""
-    shared = _shared.get(load)
-    return shared is not None and shared.loading.done()
+def borrow(load: Load) -> Loan[Load, News, Loaded]:
+    """Lend the engine for a load, started if need be. It may still be loading."""
+    return SHELF.borrow(load, News, _start)
 
 
-def borrow(load: Load) -> SharedEngine:
-    """Return the engine for a load, started if need be. It may still be loading."""
-    with _lock:
-        shared = _shared.get(load)
-        if shared is None or shared.has_failed:
-            shared = _shared[load] = SharedEngine(load, users=1)
-            shared.loading.set_running_or_notify_cancel()
-            # A thread of its own: an interrupt in the main thread never strikes in the middle of loading.
-            threading.Thread(target=_start, args=(shared,), name="magistral-loading", daemon=True).start()
-        else:
-            shared.users += 1
-        return shared
-
-
-def release(shared: SharedEngine) -> None:
-    """Give an engine back; the last one to do so frees it."""
-    with _lock:
-        shared.users -= 1
-        if shared.users > 0:
-            return
-        if _shared.get(shared.load) is shared:
-            del _shared[shared.load]
-    shared.loading.add_done_callback(_stop)
-
-
-@atexit.register
-def stop_all() -> None:
-    """Free every engine."""
-    for shared in list(_shared.values()):
-        _stop(shared.loading)
-
-
-def _start(shared: SharedEngine) -> None:
-    try:
-        _import_what_questions_need()
-        shared.loading.set_result(
-            _load_own(shared) if shared.load.is_own else Loaded(_engine(shared, gpu_layers=0), None)
-        )
-    except BaseException as error:  # for whoever waits for it
-        shared.loading.set_exception(error)
+def _start(shared: SharedEngine) -> Loaded:
+    _import_what_questions_need()
+    return _load_own(shared) if shared.key.is_own else Loaded(_engine(shared, gpu_layers=0), None)
 
 
 def _import_what_questions_need() -> None:
@@ -127,10 +82,10 @@ def _import_what_questions_need() -> None:
 
 def _load_own(shared: SharedEngine) -> Loaded:
     """Load a file of the user's own: look at its template, weigh it, tell, load, and look at its template again."""
-    model = read_gguf(shared.load.paths)
+    model = read_gguf(shared.key.paths)
     spelling = decide_spelling(model)
     with _one_at_a_time:
-        layers = _weigh(shared.load, shared.news)
+        layers = _weigh(shared.key, shared.news)
         engine = _engine(shared, gpu_layers=layers)
     if isinstance(spelling, OwnTokens):
         return Loaded(engine, spelling)
@@ -147,7 +102,7 @@ def _engine(shared: SharedEngine, *, gpu_layers: int) -> Engine:
             raise _NobodyWaits
         shared.news.progress = done
 
-    return Engine(replace(shared.load, gpu_layers=gpu_layers), on_progress=on_progress)
+    return Engine(replace(shared.key, gpu_layers=gpu_layers), on_progress=on_progress)
 
 
 def _weigh(load: Load, news: News) -> int:
@@ -174,8 +129,3 @@ def _gpu_layers(load: Load, layers: int | None, cards: tuple[Card, ...], advice:
     if asked is None:
         return every if cards else 0
     return every if asked == -1 else min(asked, every)
-
-
-def _stop(loading: Future[Loaded]) -> None:
-    if loading.exception() is None:
-        loading.result().engine.stop()

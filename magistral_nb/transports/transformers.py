@@ -13,14 +13,15 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from magistral_nb.errors import ConfigurationError, ConnectionLostError, MagistralError
 from magistral_nb.transports import Chunk, Request
 from magistral_nb.transports.clocks import Clocks
+from magistral_nb.transports.sharing import Loan, Shared
 from magistral_nb.transports.transformers_loading import Progress, TransformersModel
 from magistral_nb.transports.transformers_sampling import check_fields
-from magistral_nb.transports.transformers_sharing import Shared, borrow, release
+from magistral_nb.transports.transformers_sharing import Key, borrow
 
 if TYPE_CHECKING:
     from magistral_nb.transports.transformers_engine import Engine
@@ -31,6 +32,7 @@ NEWS_EVERY = 0.5
 """How often whoever waits for a model to load hears how far it is, in seconds."""
 LAST_WORDS = 5.0
 """How long replies may take to stop when Python ends, in seconds: a token, or a whole prompt that is being read."""
+SharedModel: TypeAlias = "Shared[Key, Progress, Engine]"
 Item = Chunk | BaseException | None
 """A chunk, what went wrong, or None: the end."""
 
@@ -81,7 +83,7 @@ class TransformersTransport:
     def __init__(self, model: TransformersModel | None = None) -> None:
         self._how = model or TransformersModel()
         self._lock = threading.Lock()
-        self._borrowed: dict[str, Shared] = {}
+        self._borrowed: dict[str, Loan[Key, Progress, Engine]] = {}
         self._replies: set[_Running] = set()
 
     def stream(self, request: Request) -> Generator[Chunk, None, None]:
@@ -89,7 +91,7 @@ class TransformersTransport:
         check_fields(request.body)
         shared = self._borrow(str(request.body["model"]))
         while not shared.loading.done():
-            yield _loading(shared.progress)
+            yield _loading(shared.news)
             with suppress(TimeoutError):
                 _wait(shared.loading, NEWS_EVERY)
         engine = self._loaded(shared)
@@ -122,7 +124,7 @@ class TransformersTransport:
         loading = asyncio.wrap_future(shared.loading)
         loading.add_done_callback(lambda done: done.cancelled() or done.exception())
         while not shared.loading.done():
-            yield _loading(shared.progress)
+            yield _loading(shared.news)
             await asyncio.wait([loading], timeout=NEWS_EVERY)
         engine = self._loaded(shared)
         if engine.is_busy:
@@ -173,8 +175,8 @@ class TransformersTransport:
     def counts_at_once(self, model: str) -> bool:
         """Say whether the model is loaded."""
         with self._lock:
-            shared = self._borrowed.get(model)
-        return shared is not None and shared.loading.done() and not shared.has_failed
+            loan = self._borrowed.get(model)
+        return loan is not None and loan.shared.loading.done() and not loan.shared.has_failed
 
     async def amodels(self) -> list[str]:
         """Return the models of the hub that are on this machine already."""
@@ -187,23 +189,23 @@ class TransformersTransport:
             borrowed, self._borrowed = self._borrowed, {}
         for running in replies:
             running.stop()
-        for shared in borrowed.values():
-            release(shared)
+        for loan in borrowed.values():
+            loan.give_back()
 
     async def aclose(self) -> None:
         """Do the same on the running event loop."""
         await asyncio.to_thread(self.close)
 
-    def _borrow(self, name: str) -> Shared:
+    def _borrow(self, name: str) -> SharedModel:
         with self._lock:
-            shared = self._borrowed.get(name)
-            if shared is None or shared.has_failed:
-                shared = self._borrowed[name] = borrow(name, self._how)
-            return shared
+            loan = self._borrowed.get(name)
+            if loan is None or loan.shared.has_failed:
+                loan = self._borrowed[name] = borrow(name, self._how)
+            return loan.shared
 
-    def _loaded(self, shared: Shared) -> Engine:
+    def _loaded(self, shared: SharedModel) -> Engine:
         with self._lock:
-            if shared not in self._borrowed.values():
+            if all(loan.shared is not shared for loan in self._borrowed.values()):
                 raise ConfigurationError("The client was closed while its model was loading.")
         return shared.loading.result()
 

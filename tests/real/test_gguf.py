@@ -300,7 +300,7 @@ def token_counter(client: Client) -> _Counter:
     assert isinstance(transport, LlamaCppTransport)
     (use,) = transport._uses.values()
     engine = use.shared.loading.result().engine
-    return _Counter(engine, read_gguf(use.shared.load.paths).controls)
+    return _Counter(engine, read_gguf(use.shared.key.paths).controls)
 
 
 def test_closing_while_it_loads_ends_the_loading(mine: str) -> None:

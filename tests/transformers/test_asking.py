@@ -203,12 +203,12 @@ def test_replies_of_one_model_take_turns_and_say_so(llama_folder: Path, ask: Ask
 
 
 def test_a_model_is_shared_and_freed_when_the_last_client_is_closed(llama_folder: Path, ask: AskClient) -> None:
-    from magistral_nb.transports.transformers_sharing import _shared
+    from magistral_nb.transports.transformers_sharing import SHELF
 
     clients = [ask(llama_folder, max_tokens=2), ask(llama_folder, max_tokens=2)]
     for client in clients:
         client.chat(QUESTION)
-    (shared,) = _shared.values()
+    (shared,) = SHELF.in_use()
     engine = shared.loading.result()  # whoever still holds it holds no model
     model = weakref.ref(engine._model)
     clients[0].close()
