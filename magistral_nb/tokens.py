@@ -90,13 +90,12 @@ def local_counter(tokenizer: str | Path | None) -> TokenCounter:
     if it is none.
     """
     if tokenizer is not None:
-        return _counter_at(Path(tokenizer).expanduser().resolve())
+        return _counter_at(_tokenizer_file(Path(tokenizer).expanduser().resolve()))
     return _shipped_vocabulary() if find_spec("mistral_common") else CHARACTERS
 
 
 @cache
-def _counter_at(path: Path) -> TokenCounter:
-    found = _tokenizer_file(path)
+def _counter_at(found: Path) -> TokenCounter:
     by = f"counted by the tokenizer {found}"
     try:
         if found.name.startswith("tekken"):

@@ -9,12 +9,13 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Body = bytes | Sequence[bytes | float]
+Condition = Callable[[], object]
+Body = bytes | Sequence[bytes | float | Condition]
 
 
 class ClientGoneError(Exception):
@@ -23,7 +24,8 @@ class ClientGoneError(Exception):
 
 @dataclass(frozen=True)
 class Script:
-    """One response. `body` may be a list of pieces; a number among them is a silence in seconds.
+    """One response. `body` may be a list of pieces; among them a number is a silence in seconds, and a function one
+    that lasts until it returns something true.
 
     slice : bytes a write, each in an HTTP chunk of its own; 0 sends a piece whole.
     pause : seconds of silence between two writes of the body.
@@ -61,8 +63,8 @@ class Script:
         """Return the body in one piece, without its silences."""
         return b"".join(piece for piece in self._pieces() if isinstance(piece, bytes))
 
-    def writes(self) -> Iterator[bytes | float]:
-        """Yield what to write and how many seconds to be silent, in turn."""
+    def writes(self) -> Iterator[bytes | float | Condition]:
+        """Yield what to write and how long to be silent, in turn."""
         pause = 0.0
         for piece in self._pieces():
             if not isinstance(piece, bytes):
@@ -75,7 +77,7 @@ class Script:
                 pause = self.pause
                 yield piece[start : start + step]
 
-    def _pieces(self) -> Sequence[bytes | float]:
+    def _pieces(self) -> Sequence[bytes | float | Condition]:
         return [self.body] if isinstance(self.body, bytes) else self.body
 
 
@@ -156,7 +158,7 @@ class Wire:
     def _send_body(self, request: Request, script: Script) -> None:
         for piece in script.writes():
             if not isinstance(piece, bytes):
-                self._be_silent(piece)
+                self._be_silent(piece) if isinstance(piece, int | float) else self._be_silent_until(piece)
                 continue
             framed = b"%x\r\n%b\r\n" % (len(piece), piece) if script.framing == "chunked" else piece
             self._connection.sendall(framed)
@@ -169,3 +171,11 @@ class Wire:
             raise ClientGoneError
         if readable:
             raise RuntimeError("The client sent more before the response had ended.")
+
+    def _be_silent_until(self, condition: Condition) -> None:
+        """Send nothing until `condition()` is true, and raise an error if that takes ten seconds."""
+        deadline = time.monotonic() + 10
+        while not condition():
+            if time.monotonic() > deadline:
+                raise RuntimeError("What the server waited for did not become true.")
+            self._be_silent(0.002)

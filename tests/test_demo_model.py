@@ -179,6 +179,7 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path) -> None:
     transport = LlamaCppTransport(LlamaCppModel(find_model=str(page)))
     assert "not a GGUF model" in failure(lambda: list(transport.stream(REQUEST)))
     assert "not a GGUF model" in failure(lambda: list(transport.stream(REQUEST)))  # and again, when asked again
+    transport.close()
 
 
 def test_without_the_engine_the_extra_is_named(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,8 +43,11 @@ def other(server: FakeServer) -> Iterator[FakeServer]:
 
 
 @contextmanager
-def port_that_says(words: bytes, *, again: bool = False) -> Iterator[str]:
-    """Give the base URL of a port where something speaks at once, asked or not; then it is silent, or goes on."""
+def port_that_says(words: bytes, *, again: bool = False, hangs_up: bool = False) -> Iterator[str]:
+    """Give the base URL of a port where something speaks at once, asked or not; then it is silent, or goes on.
+
+    hangs_up : it closes as soon as it is asked, as an SSH server does at the sight of HTTP.
+    """
 
     class Speaker(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -53,7 +56,8 @@ def port_that_says(words: bytes, *, again: bool = False) -> Iterator[str]:
                 while again:
                     self.request.sendall(words)
                 self.request.recv(65536)
-                self.request.recv(1)
+                if not hangs_up:
+                    self.request.recv(1)
             except OSError:
                 pass
 
@@ -76,7 +80,7 @@ def two(server: FakeServer, other: FakeServer, monkeypatch: pytest.MonkeyPatch) 
     """Two servers and a port held by something else; the second server has a Magistral, and is given."""
     lists(server, QWEN, owned_by="vllm")
     lists(other, "nomic-embed-text", MAGISTRAL, owned_by="library")
-    with port_that_says(b"SSH-2.0-OpenSSH_9.2\r\n") as ssh:
+    with port_that_says(b"SSH-2.0-OpenSSH_9.2\r\n", hangs_up=True) as ssh:
         rows_for_auto(monkeypatch, sglang=ssh, vllm=server.base_url, ollama=other.base_url)
         yield other
 
@@ -185,16 +189,17 @@ def test_what_is_no_such_server_is_passed_over_in_time(other: FakeServer) -> Non
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_port_that_speaks_something_else_is_passed_over(again: bool) -> None:
-    for words in (
+    said = (
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"\x16\x03\x01\x02\x00",
         b"HTTP/1.1 100 Continue\r\n\r\n",
         b"\x00" * 5000,
-    ):
-        with port_that_says(words, again=again) as url:
-            began = time.monotonic()
-            assert find_servers([Place(url, ())]) == []
-            assert time.monotonic() - began < 1
+    )
+    with ExitStack() as stack:
+        urls = [stack.enter_context(port_that_says(words, again=again)) for words in said]
+        began = time.monotonic()
+        assert find_servers([Place(url, ()) for url in urls]) == []
+        assert time.monotonic() - began < 1
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

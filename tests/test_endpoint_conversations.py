@@ -87,7 +87,7 @@ CASES = [
 @pytest.mark.parametrize(("name", "each", "keep"), CASES)
 def test_three_turns(server: FakeServer, name: str, each: str, keep: KeepThinking) -> None:
     row = ENDPOINTS[name]
-    server.play(sample(each)[0], slice=7)
+    server.play(sample(each)[0], slice=61)
     three_turns(client_of(row, server, keep_thinking=keep), each)
     assert len(server.requests) == 3
     assert_sent_back(server.requests[2].json(), HISTORY[name], each, keep, system=row.system)

@@ -57,7 +57,7 @@ def test_a_reply_that_has_ended_is_whole_whatever_the_connection_does_then(
 ) -> None:
     body = GOOD.removesuffix(b"data: [DONE]\n\n")
     server.play(body, end=end)
-    reply, events = COLOURS[colour](client_for(server, timeout=Timeouts(between_events=0.5)), "q")
+    reply, events = COLOURS[colour](client_for(server, timeout=Timeouts(between_events=0.15)), "q")
     assert (reply.thinking, reply.answer, reply.complete) == ("Two.", "4", True)
     assert events[-1].type == "done"
     assert len(server.requests) == 1

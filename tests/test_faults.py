@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import json
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -135,7 +134,8 @@ def loads_for_a_while(server: FakeServer) -> None:
 
 
 OVERFLOW = "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."
-SHORT = Timeouts(first_event=0.3, between_events=0.3)
+SHORT = Timeouts(first_event=0.3)
+SILENT = Timeouts(first_event=10, between_events=0.15)
 DETAIL = {"detail": [{"loc": ["body", "temperature"], "msg": "Input should be less than or equal to 2"}]}
 
 ROWS: dict[str, Row] = {
@@ -143,16 +143,16 @@ ROWS: dict[str, Row] = {
                requests=2, settings={"timeout": SHORT}),
     "F06": Row(plays(GOOD, head_pause=0.05), APITimeoutError, ("sent no event within 0.3 s",),
                settings={"timeout": SHORT}),
-    "F07": Row(plays(BEGUN, end="hold"), StreamStalledError, ("fell silent", "no event came for 0.3 s"), KEPT,
-               settings={"timeout": SHORT}),
+    "F07": Row(plays(BEGUN, end="hold"), StreamStalledError, ("fell silent", "no event came for 0.15 s"), KEPT,
+               settings={"timeout": SILENT}),
     "F07 before a word": Row(plays(sse({"choices": [{"delta": {"role": "assistant"}}]}), end="hold"),
-                             StreamStalledError, ("fell silent",), requests=3, settings={"timeout": SHORT}),
+                             StreamStalledError, ("fell silent",), requests=3, settings={"timeout": SILENT}),
     "F07 keep-alive": Row(plays([BEGUN, *[b": ping\n\n", 0.05] * 40], end="hold"), StreamStalledError,
-                          ("no event came for 0.3 s",), KEPT, settings={"timeout": SHORT}),
+                          ("no event came for 0.15 s",), KEPT, settings={"timeout": SILENT}),
     "F07 keep-alive first": Row(plays([b": ping\n\n", 0.05] * 40, end="hold"), APITimeoutError,
                                 ("sent no event within 0.3 s",), settings={"timeout": SHORT}),
     "F07 one byte at a time": Row(plays([BEGUN, *[b"x", 0.05] * 40], end="hold"), StreamStalledError,
-                                  ("no event came for 0.3 s",), KEPT, settings={"timeout": SHORT}),
+                                  ("no event came for 0.15 s",), KEPT, settings={"timeout": SILENT}),
     "F07 total": Row(plays([BEGUN, *[TICK, 0.05] * 40]), APITimeoutError, ("within 0.4 s, the total",),
                      KEPT, settings={"timeout": Timeouts(total=0.4)}),
     "F09": Row(plays(BEGUN, end="cut"), ConnectionLostError, ("lost in mid-reply",), KEPT),
@@ -160,7 +160,7 @@ ROWS: dict[str, Row] = {
     "F10": Row(plays(BEGUN, end="reset"), ConnectionLostError, ("lost in mid-reply",), KEPT),
     "F10 no blank line": Row(plays([BEGUN[:-1], 0.1], end="reset"), ConnectionLostError, ("lost in mid-reply",), KEPT),
     "F07 no blank line": Row(plays(BEGUN[:-1], end="hold"), StreamStalledError, ("fell silent",), KEPT,
-                             settings={"timeout": SHORT}),
+                             settings={"timeout": SILENT}),
     "F11": Row(plays(BEGUN), ConnectionLostError, ("broke off: neither a finish reason nor [DONE]",), KEPT),
     "F11 before a word": Row(plays(b": nothing\n\n"), ConnectionLostError, ("before it began",), requests=3),
     "F12": Row(plays(BEGUN, framing="close"), ConnectionLostError, ("broke off",), KEPT),
@@ -186,7 +186,7 @@ ROWS: dict[str, Row] = {
     "F22": Row(zipped(GOOD), None, (), WHOLE),
     "F23": Row(bomb(BEGUN), TooLargeError, ("limit",), KEPT),
     "F23 first": Row(bomb(b""), TooLargeError, ("limit",)),
-    "F24": Row(plays(BEGUN + b"data: " + b"x" * (64 * MEGABYTE), slice=MEGABYTE), TooLargeError, ("8 MiB",), KEPT),
+    "F24": Row(plays(BEGUN + b"data: " + b"x" * (16 * MEGABYTE), slice=MEGABYTE), TooLargeError, ("8 MiB",), KEPT),
     "F25": Row(plays(PAGE, headers={"content-type": "text/html"}), NotAnAPIError, ("Campus sign-in", "/v1", "VPN")),
     "F26": Row(plays(PAGE, headers={"content-type": "text/html"}, framing="length"), NotAnAPIError,
                ("Campus sign-in",)),
@@ -216,7 +216,7 @@ ROWS: dict[str, Row] = {
     "F44": Row(plays(b"<html><title>413 Request Entity Too Large</title>", status=413), BadRequestError,
                ("413", "characters: leave out")),
     "F45": Row(answers(422, DETAIL), BadRequestError, ("temperature: Input should be less than or equal to 2",)),
-    "F46": Row(answers(429, error("slow down"), then=GOOD, headers={"retry-after": "0.2"}), None, (), WHOLE,
+    "F46": Row(answers(429, error("slow down"), then=GOOD, headers={"retry-after": "0.05"}), None, (), WHOLE,
                requests=2),
     "F46 too long": Row(answers(429, error("slow down"), headers={"retry-after": "300"}), RateLimitError,
                         ("slow down",)),
@@ -325,23 +325,21 @@ def test_f02_no_such_host(colour: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_f03_a_certificate_of_the_campus(colour: str, tmp_path: Path) -> None:
-    authority = trustme.CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+def test_f03_a_certificate_of_the_campus(
+    colour: str, secure_server: FakeServer, authority: trustme.CA, tmp_path: Path
+) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    with FakeServer(tls=context) as server:
-        server.play(GOOD)
-        _, failure = ask(colour, client_at(server.base_url))
-        assert isinstance(failure, APIConnectionError)
-        assert "a certificate that this machine does not trust" in failure.message
-        assert "verify='/path/to/ca.pem'" in failure.hint
-        assert "verify=False" not in str(failure)
-        assert server.requests == []
-        reply, failure = ask(colour, client_at(server.base_url, verify=str(tmp_path / "ca.pem")))
-        assert failure is None
-        assert reply
-        assert reply.answer == "4"
+    secure_server.play(GOOD)
+    _, failure = ask(colour, client_at(secure_server.base_url))
+    assert isinstance(failure, APIConnectionError)
+    assert "a certificate that this machine does not trust" in failure.message
+    assert "verify='/path/to/ca.pem'" in failure.hint
+    assert "verify=False" not in str(failure)
+    assert secure_server.requests == []
+    reply, failure = ask(colour, client_at(secure_server.base_url, verify=str(tmp_path / "ca.pem")))
+    assert failure is None
+    assert reply
+    assert reply.answer == "4"
 
 
 @pytest.mark.parametrize("colour", COLOURS)

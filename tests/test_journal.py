@@ -25,12 +25,13 @@ from tests.test_magics import run
 from tests.test_magics import shell as shell
 
 BEGUN = events_of({"reasoning": "Half a thought. "}, {"content": "Half an answer é😀"}, finish=None)
-SILENCE = 0.25
+SILENCE = 0.15
+"""Many looks of the journal, in seconds: in so long it would have written."""
 
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "PERIOD", 0.05)
+    monkeypatch.setattr(keeping, "PERIOD", 0.01)
 
 
 def until(condition: Callable[[], Any], timeout: float = 5.0) -> Any:
@@ -43,6 +44,11 @@ def until(condition: Callable[[], Any], timeout: float = 5.0) -> Any:
 
 def on_disk() -> str:
     return "".join(path.read_text() for path in files.files())
+
+
+def written(text: str = "Half an answer") -> Callable[[], bool]:
+    """Give what a server waits for before it goes on: that so much of its reply is on the disk."""
+    return lambda: text in on_disk()
 
 
 def another_process(path: Path) -> None:
@@ -89,7 +95,7 @@ def test_what_a_dead_process_had_received_is_recovered(streaming: Any) -> None:
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_a_finished_reply_leaves_nothing(server: FakeServer, colour: str) -> None:
-    server.play([BEGUN, SILENCE, events_of({"content": "!"})])
+    server.play([BEGUN, written(), events_of({"content": "!"})])
     reply, _ = COLOURS[colour](client_for(server))
     assert reply.complete
     assert files.files() == []
@@ -97,7 +103,7 @@ def test_a_finished_reply_leaves_nothing(server: FakeServer, colour: str) -> Non
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_a_reply_that_an_error_cut_off_stays_with_the_reason(server: FakeServer, colour: str) -> None:
-    server.play([BEGUN, SILENCE])
+    server.play([BEGUN, written()])
     with pytest.raises(MagistralError):
         COLOURS[colour](client_for(server))
     (found,) = cut_off_replies()
@@ -130,7 +136,8 @@ def test_an_interrupt_may_end_the_program_so_the_text_stays(streaming: Any) -> N
 
 def test_an_answer_that_turns_out_to_be_thinking_is_written_anew(server: FakeServer) -> None:
     early = events_of({"content": "Not the answer. "}, finish=None)
-    server.play([early, SILENCE, events_of({"content": "</think>The answer."}, finish=None), SILENCE])
+    late = events_of({"content": "</think>The answer."}, finish=None)
+    server.play([early, written("Not the answer"), late, written("The answer")])
     with pytest.raises(MagistralError):
         client_for(server).chat("q")
     (found,) = cut_off_replies()
@@ -139,7 +146,7 @@ def test_an_answer_that_turns_out_to_be_thinking_is_written_anew(server: FakeSer
 
 def test_no_key_is_in_it(server: FakeServer) -> None:
     secret = Secret("sk-planted-in-the-question")
-    server.play([events_of({"content": f"Your key is {KEY}. "}, finish=None), SILENCE])
+    server.play([events_of({"content": f"Your key is {KEY}. "}, finish=None), written("Your key")])
     with pytest.raises(MagistralError):
         client_for(server).chat(f"Is {secret.reveal()} mine?")
     assert "<redacted>" in on_disk()
@@ -180,7 +187,7 @@ def test_what_cannot_be_written_stops_no_reply(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
     monkeypatch.setattr(keeping._keeper, "problem", "")
-    server.play([BEGUN, SILENCE, events_of({"content": "!"})])
+    server.play([BEGUN, keeping.problem, events_of({"content": "!"})])
     reply, _ = ask_sync(client_for(server))
     assert reply.answer.endswith("!")
     assert "could not be written" in keeping.problem()
@@ -211,7 +218,7 @@ def test_the_magic_shows_lists_and_forgets(shell: Any, server: FakeServer) -> No
     _, printed, _ = run(shell, "%magistral recover")
     assert "Nothing to recover" in printed
     for word in ("first", "second"):
-        server.play([events_of({"content": f"the {word} answer"}, finish=None), SILENCE])
+        server.play([events_of({"content": f"the {word} answer"}, finish=None), written(f"{word} answer")])
         with pytest.raises(MagistralError):
             client_for(server).chat(f"the {word} question")
     result, printed, _ = run(shell, "%magistral recover")
@@ -229,7 +236,7 @@ def test_the_magic_shows_lists_and_forgets(shell: Any, server: FakeServer) -> No
 def test_the_shell_prints_it(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     from magistral_nb.cli import main
 
-    server.play([BEGUN, SILENCE])
+    server.play([BEGUN, written()])
     with pytest.raises(MagistralError):
         Client(base_url=server.base_url, model="m", api_key=KEY).chat("q")
     assert main(["recover"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,7 @@ def _shell() -> Any:
 def notebook() -> Iterator[Any]:
     """Give an IPython shell with the extension loaded, and take it out again."""
     shell = _shell()
+    gc.freeze()  # a new session collects garbage, and need not look through all that earlier tests have loaded
     shell.reset(new_session=True)
     shell.config.pop("Magistral", None)  # `%config` of an earlier test outlives the extension
     shell.run_line_magic("load_ext", "magistral_nb")

@@ -12,7 +12,7 @@ from magistral_nb.transports.clocks import Clocks
 from tests.asking import COLOURS
 from tests.fake_server import FakeServer
 from tests.test_client import GOOD
-from tests.test_faults import BEGUN, SHORT, answers, ask, client_at, error, loads_for_a_while
+from tests.test_faults import BEGUN, answers, ask, client_at, error, loads_for_a_while
 from tests.test_faults import short_pauses as short_pauses
 
 
@@ -46,18 +46,19 @@ def test_the_total_counts_all_time() -> None:
 def test_what_the_reader_does_meanwhile_costs_no_time(colour: str, server: FakeServer) -> None:
     """A reader who looks away for longer than the clocks allow loses nothing: the server was not slow."""
     server.play([BEGUN, 0.2, GOOD])
-    client = client_at(server.base_url, timeout=SHORT)
+    client = client_at(server.base_url, timeout=Timeouts(first_event=0.3, between_events=0.15))
+    looks_away = {0: 0.35, 1: 0.2, 2: 0.2}
     if colour == "sync":
         with client.stream("hi") as stream:
             for number, _ in enumerate(stream):
-                time.sleep(0.35 if number < 3 else 0)
+                time.sleep(looks_away.get(number, 0))
     else:
 
         async def slowly() -> None:
             async with client, client.astream("hi") as stream:
                 number = 0
                 async for _ in stream:
-                    await asyncio.sleep(0.35 if number < 3 else 0)
+                    await asyncio.sleep(looks_away.get(number, 0))
                     number += 1
 
         asyncio.run(slowly())
@@ -66,11 +67,11 @@ def test_what_the_reader_does_meanwhile_costs_no_time(colour: str, server: FakeS
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_waits_are_told_with_their_length(colour: str, server: FakeServer) -> None:
-    answers(429, error("slow down"), then=GOOD, headers={"retry-after": "0.25"})(server)
+    answers(429, error("slow down"), then=GOOD, headers={"retry-after": "0.1"})(server)
     began = time.monotonic()
     _, events = COLOURS[colour](client_at(server.base_url), "hi")
-    assert [(event.why, event.seconds) for event in events if isinstance(event, Waiting)] == [("retry", 0.25)]
-    assert time.monotonic() - began >= 0.25
+    assert [(event.why, event.seconds) for event in events if isinstance(event, Waiting)] == [("retry", 0.1)]
+    assert time.monotonic() - began >= 0.1
 
 
 @pytest.mark.parametrize("colour", COLOURS)
