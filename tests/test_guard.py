@@ -90,16 +90,6 @@ def test_that_stays_at_home():
 """
 
 
-def test_a_test_that_swallows_the_refusal_fails_all_the_same(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    pytester.makepyfile(SWALLOWING)
-    result = pytester.runpytest_subprocess("-p", "tests.network_guard")
-    result.assert_outcomes(passed=2, errors=1)
-    result.stdout.fnmatch_lines([f"*tried to leave this machine: connect {ELSEWHERE} port 80*"])
-
-
 LOOKING_AROUND = """
 import os
 from pathlib import Path
@@ -113,12 +103,15 @@ def test_what_is_there(tmp_path):
 """
 
 
-def test_a_test_sees_no_keys_no_proxies_and_no_real_home(
+def test_a_test_that_swallows_the_refusal_fails_and_none_sees_keys_proxies_or_the_real_home(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     for name in ("MAGISTRAL_MODEL", "TOGETHER_API_KEY", "HF_TOKEN", "https_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "something")
     monkeypatch.setenv("XDG_CONFIG_HOME", "/etc")
-    pytester.makepyfile(LOOKING_AROUND)
-    pytester.runpytest_subprocess("-p", "tests.conftest").assert_outcomes(passed=1)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take longer to import than all the rest
+    pytester.makepyfile(test_swallowing=SWALLOWING, test_looking_around=LOOKING_AROUND)
+    result = pytester.runpytest_subprocess("-p", "tests.conftest")
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines([f"*tried to leave this machine: connect {ELSEWHERE} port 80*"])

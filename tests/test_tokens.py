@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from magistral_nb import Client, ConfigurationError, Prompt, TokenCount, tokens, user
 from magistral_nb.chat_format import FORMATS
 from magistral_nb.tokens import CHARACTERS, local_counter
-from tests.chat_oracles import tekken_data
+from tests.chat_oracles import mistral_tokenizer, tekken_data
 from tests.fake_server import FakeServer
 from tests.test_client import GOOD, client_for, sent
 

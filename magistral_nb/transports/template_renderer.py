@@ -86,7 +86,10 @@ def _render_all(asked: dict[str, Any]) -> list[dict[str, Any]]:
         template = _environment().from_string(asked["template"])
     except Exception as error:
         return [{"error": _words(error)}] * len(asked["conversations"])
-    return [_render(template, messages) for messages in asked["conversations"]]
+    try:
+        return [_render(template, messages) for messages in asked["conversations"]]
+    except MemoryError:  # the others would take as much, and as long
+        return [{"error": "it takes too much memory"}] * len(asked["conversations"])
 
 
 def _set_limits(limits: Limits) -> None:
@@ -128,7 +131,7 @@ def _render(template: Any, messages: list[Any]) -> dict[str, Any]:
     try:
         return _text(template, given, CHAT.characters)
     except MemoryError:
-        return {"error": "it takes too much memory"}
+        raise
     except Exception as error:
         return {"error": _words(error)}
 
