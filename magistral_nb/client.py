@@ -28,13 +28,13 @@ from magistral_nb.events import Event
 from magistral_nb.exchange import Exchange
 from magistral_nb.loading_text import LoadingText
 from magistral_nb.making_questions import make_question
-from magistral_nb.previewing import preview
+from magistral_nb.previewing import own_counter, preview
 from magistral_nb.question import Question
 from magistral_nb.replies import Reply
 from magistral_nb.resolving import DEFAULTS, LEFT_OUT, given, resolve
 from magistral_nb.settings import Address, Secret, Settings, Timeouts, Unseen, secret_of
 from magistral_nb.streams import AsyncReplyStream, ReplyStream
-from magistral_nb.tokens import TokenCount, TokenCounter, local_counter
+from magistral_nb.tokens import TokenCount, local_counter
 from magistral_nb.transports import Streams, Transport
 from magistral_nb.transports.secrets_in import register_secrets_in
 
@@ -164,7 +164,7 @@ class Client:
         transport = self._transport_made
         if settled.tokenizer or not transport or not transport.counts_at_once(str(settled.model)):
             return preview(prompt, settled, row, local_counter(settled.tokenizer))
-        return preview(prompt, settled, row, _asking(transport, str(settled.model)))
+        return preview(prompt, settled, row, own_counter(transport, str(settled.model)))
 
     def count_tokens(self, prompt: Asked, **settings: Unpack[CallSettings]) -> TokenCount:
         """Return how many tokens the prompt of a question has, by the model's own tokenizer.
@@ -176,7 +176,7 @@ class Client:
         row = self._aim.look(self.endpoint, settled)
         is_local = settled.tokenizer or running.playing()  # no cassette holds a tokenizer: that is an estimate
         own = local_counter(settled.tokenizer) if is_local else None
-        counter = own or _asking(self._transport(), str(settled.model))
+        counter = own or own_counter(self._transport(), str(settled.model))
         return preview(prompt, settled, row, counter).tokens
 
     def models(self) -> list[str]:
@@ -295,8 +295,3 @@ class Client:
         async with aclosing(self._exchange(asked, settings, reply).aevents()) as events:
             async for event in events:
                 yield event
-
-
-def _asking(transport: Transport, model: str) -> TokenCounter:
-    by = "counted by the model's own tokenizer"
-    return TokenCounter(lambda text: transport.count_tokens(text, model), by, exact=True)

@@ -15,6 +15,7 @@ from magistral_nb.keys.looks import holds_key
 from magistral_nb.messages import Message
 from magistral_nb.settings import Settings
 from magistral_nb.tokens import TokenCounter
+from magistral_nb.transports import Transport
 
 
 def preview(asked: Asked, settings: Settings, row: Endpoint, counter: TokenCounter) -> Prompt:
@@ -39,6 +40,12 @@ def preview(asked: Asked, settings: Settings, row: Endpoint, counter: TokenCount
     notices = [*prompt.notices, *keys, *_notices(said, sent, row)]
     prompt = replace(prompt, context=row.context, dropped=said.dropped, why=_why(said, row), notices=tuple(notices))
     return _with_overflow(prompt.counted(counter))
+
+
+def own_counter(transport: Transport, model: str) -> TokenCounter:
+    """Return what counts by asking the model: the server, or the engine in this process."""
+    by = "counted by the model's own tokenizer"
+    return TokenCounter(lambda text: transport.count_tokens(text, model), by, exact=True)
 
 
 def _unknown_format(settings: Settings, row: Endpoint) -> TemplateError:

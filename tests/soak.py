@@ -19,7 +19,8 @@ from typing import Any
 import psutil
 
 from magistral_nb import Client
-from tests.soak_plans import KINDS, Plan, draw, interrupted
+from tests.soak_plan import Plan
+from tests.soak_plans import KINDS, draw, interrupted
 from tests.soak_readers import MOST_SECONDS, Outcome, SoakServer, aread, lost, next_plan, read, wrong
 
 THREADS = 8

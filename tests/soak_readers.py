@@ -12,7 +12,7 @@ from random import Random
 from magistral_nb import AnswerDelta, Client, Event, MagistralError, Reply, ThinkingDelta
 from tests.fake_server import FakeServer, Request, Script
 from tests.soak_bodies import draw_body
-from tests.soak_plans import Plan, good
+from tests.soak_plan import Plan, good
 
 MOST_SECONDS = 30.0
 """A stream that takes longer hangs: the clocks of the soak end each much earlier, on a busy machine too."""
