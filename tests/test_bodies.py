@@ -156,12 +156,12 @@ def test_what_is_no_list_of_models_is_said(server: FakeServer, colour: str) -> N
 def test_a_list_of_models_that_does_not_end_is_given_up(
     server: FakeServer, colour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "DOCUMENT_PATIENCE", 0.3)
+    monkeypatch.setattr(bodies, "DOCUMENT_PATIENCE", 0.15)
     server.play([b'{"data": [', *SLOW], path=MODELS)
     began = time.monotonic()
     failure = list_models(colour, client_at(server.base_url))
     assert isinstance(failure, APITimeoutError)
-    assert "within 0.3 s" in failure.message
+    assert "within 0.15 s" in failure.message
     assert "Timeouts(" not in failure.hint  # this limit cannot be set
     assert time.monotonic() - began < 3
 

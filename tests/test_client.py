@@ -29,6 +29,7 @@ from magistral_nb import (
     system,
     user,
 )
+from magistral_nb.transports import retrying
 from tests.asking import COLOURS
 from tests.fake_server import FakeServer
 
@@ -210,7 +211,10 @@ def test_a_redirect_is_not_followed(server: FakeServer, colour: str) -> None:
         assert elsewhere.requests == []
 
 
-def test_failures_that_may_pass_are_tried_again_before_the_first_word(server: FakeServer) -> None:
+def test_failures_that_may_pass_are_tried_again_before_the_first_word(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.01)
     server.play_json({"error": {"message": "busy"}}, status=503, headers={"retry-after": "0"})
     server.play(b"data: {}\n\n")  # a stream that ends before it began
     server.play(GOOD)

@@ -20,7 +20,10 @@ from tests.test_client import GOOD, KEY
 
 
 def _shell() -> Any:
-    return start_ipython() or InteractiveShell.instance()  # type: ignore[no-untyped-call]  # IPython has no types here
+    if shell := start_ipython():  # type: ignore[no-untyped-call]  # IPython has no types here
+        # Its history need not outlive a loss of power: to wait for the disk takes longer than many a test.
+        shell.history_manager.db.execute("PRAGMA synchronous = OFF")
+    return InteractiveShell.instance()
 
 
 @contextmanager
