@@ -29,7 +29,6 @@ from magistral_nb import (
     system,
     user,
 )
-from magistral_nb.transports import retrying
 from tests.asking import COLOURS
 from tests.fake_server import FakeServer
 
@@ -209,20 +208,6 @@ def test_a_redirect_is_not_followed(server: FakeServer, colour: str) -> None:
             COLOURS[colour](client_for(server))
         assert elsewhere.base_url in caught.value.hint
         assert elsewhere.requests == []
-
-
-def test_failures_that_may_pass_are_tried_again_before_the_first_word(
-    server: FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.01)
-    server.play_json({"error": {"message": "busy"}}, status=503, headers={"retry-after": "0"})
-    server.play(b"data: {}\n\n")  # a stream that ends before it began
-    server.play(GOOD)
-    with client_for(server).stream("hi") as stream:
-        kinds = [event.type for event in stream]
-    assert stream.reply.answer == "4"
-    assert kinds[:3] == ["started", "waiting", "waiting"]
-    assert len(server.requests) == 3
 
 
 def test_a_server_that_is_not_there(server: FakeServer) -> None:

@@ -95,3 +95,14 @@ def test_loading_is_said_while_waiting(server: FakeServer) -> None:
     loads_for_a_while(server)
     _, events = COLOURS["sync"](client_at(server.base_url), "hi")
     assert [event.why for event in events if isinstance(event, Waiting)] == ["loading"] * 5
+
+
+def test_failures_that_may_pass_are_tried_again_before_the_first_word(server: FakeServer) -> None:
+    server.play_json({"error": {"message": "busy"}}, status=503, headers={"retry-after": "0"})
+    server.play(b"data: {}\n\n")  # a stream that ends before it began
+    server.play(GOOD)
+    with client_at(server.base_url).stream("hi") as stream:
+        kinds = [event.type for event in stream]
+    assert stream.reply.answer == "4"
+    assert kinds[:3] == ["started", "waiting", "waiting"]
+    assert len(server.requests) == 3
