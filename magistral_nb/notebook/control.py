@@ -1,17 +1,26 @@
-"""What a page tells a kernel that is busy: it opens a comm on `magistral_nb.control`, and here it is heard.
+"""What a page tells a kernel that is busy, or asks it.
 
-Its messages come in another thread than the one that runs cells. Nothing is ever published on that comm: ipykernel
+With the labextension it asks on the control channel, and is answered. Any page can open a comm on `magistral_nb.control`.
+Messages of both come in another thread than the one that runs cells. Nothing is ever published on that comm: ipykernel
 would then bring what the page says to the busy thread (see `shared/notes/frontend.md`).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from magistral_nb.notebook.control_channel import ControlChannel
 
 TARGET = "magistral_nb.control"
 
 Hear = Callable[[], None]
+Message = dict[str, Any]
+Tell = Callable[[], Message]
+
+KEPT = 8
+"""So many replies that have ended are still told of, for pages that were loaded while cells ran."""
 
 
 class Control:
@@ -24,28 +33,44 @@ class Control:
     def __init__(self, shell: Any) -> None:
         self._comms = getattr(getattr(shell, "kernel", None), "comm_manager", None)
         self._opened_comms: list[Any] = []
+        self._channel = ControlChannel(shell, self.answer)
         self._running: dict[str, Mapping[str, Hear]] = {}
+        self._tells: dict[str, Tell] = {}
+        self._ended: deque[str] = deque()
         self.was_heard = self.is_deaf = False
 
     def listen(self) -> None:
         """Let pages open their comm from now on."""
         if self._comms is not None:
             self._comms.register_target(TARGET, self._opened)
+        self._channel.open()
 
     def close(self) -> None:
         """Listen no longer; a page then opens another comm, if somebody listens again."""
+        self._channel.close()
         for comm in self._opened_comms:
             comm.close()
         if self._comms is not None and TARGET in self._comms.targets:
             self._comms.unregister_target(TARGET, self._opened)
 
-    def add(self, reply_id: str, hears: Mapping[str, Hear]) -> None:
-        """Let a reply hear its messages, by their types."""
+    def add(self, reply_id: str, hears: Mapping[str, Hear], tell: Tell | None = None) -> None:
+        """Let a reply hear its messages, by their types. `tell` says how it stands, to a page that asks."""
         self._running[reply_id] = hears
+        if tell is not None:
+            self._tells[reply_id] = tell
 
     def remove(self, reply_id: str) -> None:
         """Let a reply that has ended hear nothing more."""
         self._running.pop(reply_id, None)
+        self._tells.pop(reply_id, None)
+
+    def end(self, reply_id: str, told: Message) -> None:
+        """Let a reply that has ended hear nothing more; a page that asks for it later is told this."""
+        self.remove(reply_id)
+        self._tells[reply_id] = lambda: told
+        self._ended.append(reply_id)
+        while len(self._ended) > KEPT:
+            self._tells.pop(self._ended.popleft(), None)
 
     def hear(self, message: object) -> None:
         """Take in what a page says; what nobody understands is let pass."""
@@ -56,6 +81,12 @@ class Control:
         heard = hears.get(str(message.get("type")))
         if heard is not None:
             heard()
+
+    def answer(self, message: object) -> Message | None:
+        """Take in what a page says, and return how the reply that it names stands, if it is known."""
+        self.hear(message)
+        tell = self._tells.get(str(message.get("id"))) if isinstance(message, Mapping) else None
+        return tell() if tell is not None else None
 
     def _opened(self, comm: Any, message: object) -> None:
         self._opened_comms.append(comm)

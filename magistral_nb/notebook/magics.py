@@ -33,7 +33,7 @@ from magistral_nb.notebook.options import parse_options, split_ask, with_options
 from magistral_nb.notebook.outcomes import Stopped, keep_without_picture, mark_as_shown, show_in_one_line
 from magistral_nb.notebook.pictures import picture, prompt_picture
 from magistral_nb.notebook.views import VIEWS, choose_view
-from magistral_nb.notebook.widget_live import WidgetLive
+from magistral_nb.notebook.widget_live import WidgetLive, close_widgets
 from magistral_nb.notebook.worker import Asking
 from magistral_nb.replies import Reply
 from magistral_nb.settings import Timeouts
@@ -55,7 +55,7 @@ class Magistral(Magics):
     shell: Any
     seed = Int(None, allow_none=True, help="for replies that can be repeated").tag(config=True)
     keep_thinking = Enum(("none", "last", "all"), None, allow_none=True, help="none if not set").tag(config=True)
-    view = Enum(VIEWS, "html", help="how a reply moves; auto takes the widget where it can").tag(config=True)
+    view = Enum(VIEWS, "auto", help="how a reply moves; auto takes the widget where it can").tag(config=True)
     budget = Instance(Budget, allow_none=True, help="a Budget for all cells; none if not set").tag(config=True)
 
     def __init__(self, shell: Any) -> None:
@@ -85,6 +85,7 @@ class Magistral(Magics):
     def close(self) -> None:
         """Let go of every connection, engine and cassette, and of what pages were given."""
         self.control.close()
+        close_widgets()
         self.cassettes.close()
         self._clients.close()
 

@@ -27,10 +27,20 @@ def choose_view(wanted: str, shell: Any, control: Control) -> tuple[str, str]:
         return "html", "the page's half is not built: npm --prefix js run build"
     if wanted == "widget":
         return wanted, "%config Magistral.view"
+    hindrance = _hindrance(shell, control)
+    return ("html", hindrance) if hindrance else ("widget", "a page with cells asks")
+
+
+def _hindrance(shell: Any, control: Control) -> str:
     if isinstance(getattr(shell, "display_pub", None), CapturingDisplayPublisher):
-        return "html", "the output is captured"
+        return "the output is captured"
+    if _is_vscode(shell):
+        return "VS Code; try %config Magistral.view = 'widget'"
     if control.is_deaf:
-        return "html", "the widget did not answer"
-    if front_end_cell(shell) is None:
-        return "html", "no page with cells asked"
-    return "widget", "auto"
+        return "the page did not say that it draws"
+    return "" if front_end_cell(shell) is not None else "no page with cells asks"
+
+
+def _is_vscode(shell: Any) -> bool:
+    """Tell whether VS Code runs the cell: it names its file in the kernel, and cells by addresses of its own."""
+    return "__vsc_ipynb_file__" in getattr(shell, "user_ns", {}) or (front_end_cell(shell) or "").startswith("vscode")

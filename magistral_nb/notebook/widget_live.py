@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 from uuid import uuid4
@@ -11,14 +12,13 @@ from magistral_nb.notebook.gathering import GATHERER, PER_REPLY
 from magistral_nb.notebook.live import NotebookLive
 from magistral_nb.notebook.patience import Patience
 from magistral_nb.notebook.pictures import Bundle
-from magistral_nb.notebook.telling import Telling
+from magistral_nb.notebook.telling import Message, Telling
+from magistral_nb.notebook.unfinished import Unfinished
 from magistral_nb.notebook.worker import Asking
-from magistral_nb.rendering.live import UNFINISHED, unfinished_html
-from magistral_nb.rendering.reply import REPLY_MIME
+from magistral_nb.rendering.text import whole
 from magistral_nb.replies import Reply
 from magistral_nb.settings import Timeouts
 
-WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 ANSWER_WITHIN = 5.0
 """A page that has not said by then that it draws the reply gets the HTML view, in seconds."""
 
@@ -29,7 +29,7 @@ LONG_PAUSE = 0.1
 
 
 class WidgetLive:
-    """One display: the widget, and below it HTML for whoever draws no widgets. At the end it becomes the final picture.
+    """One display that the page draws, and what a notebook keeps that is saved meanwhile. It becomes the final picture.
 
     `is_sure` : never change to the HTML view, whether or not the page answers.
     """
@@ -44,7 +44,7 @@ class WidgetLive:
         self._patience = Patience(limits)
         self._telling = Telling()
         self._widget: Any = None
-        self._handle: Any = None
+        self._display: Unfinished | None = None
         self._instead: NotebookLive | None = None
         self._asking: Asking | None = None
         self._began = time.monotonic()
@@ -64,19 +64,25 @@ class WidgetLive:
         telling.say_patience(self._patience.look(asking.waiting, telling.characters))
         if telling.has_news() and GATHERER.may_send(self._id, pause=self._pause()):
             self._widget.send(telling.next_message())
+        if self._display is not None:
+            self._display.renew(asking.reply)
 
     def finish(self, reply: Reply, picture: Bundle | None) -> None:
         """Put the final picture, or none, in the widget's place; the page is told first, so that Stop does no more."""
-        self._control.remove(self._id)
+        from IPython.display import display
+
+        if self._asking is not None:
+            self._telling.take(self._asking.events)
+        last = self._telling.last_message(reply)
+        self._control.end(self._id, self._told_at_the_end(reply, picture))
         if self._instead is not None:
             self._instead.finish(reply, picture)
-        elif self._asking is not None:
-            self._telling.take(self._asking.events)
-            self._widget.send(self._telling.last_message(reply))
-            self._show_final(picture)
+        elif self._display is not None:
+            self._widget.send(last)
+            self._display.replace(picture)
             self._widget.end(reply)
         elif picture is not None:
-            self._display(picture)
+            display(picture, raw=True)
 
     def _pause(self) -> float:
         return LONG_PAUSE if self._telling.characters > LONG else 1 / PER_REPLY
@@ -86,14 +92,21 @@ class WidgetLive:
 
         bring_bundle()
         self._widget = ReplyWidget(self._telling.snapshot, reply_id=self._id, show_thinking=self._show_thinking)
-        self._control.add(self._id, {"stop": asking.stop_for_reader, "whole": self._telling.tell_whole})
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
-        self._handle = self._display({WIDGET_MIME: view, "text/html": unfinished_html(), "text/plain": UNFINISHED})
+        self._display = display = Unfinished(
+            self._id, self._widget.model_id, owns_output=self._owns_output, show_thinking=self._show_thinking
+        )
+        hears = {"stop": asking.stop_for_reader, "whole": self._telling.tell_whole, "follow": display.is_followed}
+        self._control.add(self._id, hears, self._told_now)
+        display.show()
 
-    def _display(self, bundle: Bundle) -> Any:
-        from IPython.display import display
+    def _told_now(self) -> Message:
+        reply, seen = self._telling.snapshot()
+        return {"type": "reply", "seq": seen, "reply": whole(reply), "live": True}
 
-        return display(bundle, raw=True, display_id=True, metadata={REPLY_MIME: {"id": self._id}})
+    def _told_at_the_end(self, reply: Reply, picture: Bundle | None) -> Message:
+        seen = self._telling.snapshot()[1]
+        told = {"type": "reply", "seq": seen, "reply": whole(reply.to_dict()), "live": False}
+        return told | {"picture": picture or {"text/plain": ""}}
 
     def _is_unheard(self) -> bool:
         if self._is_sure or self._control.was_heard:
@@ -102,17 +115,16 @@ class WidgetLive:
 
     def _change_to_html(self) -> None:
         self._control.is_deaf = True
-        self._handle.update({"text/plain": ""}, raw=True)
+        if self._display is not None:
+            self._display.replace({"text/plain": ""})
         self._widget.close()
         self._instead = NotebookLive(
             owns_output=self._owns_output, show_thinking=self._show_thinking, limits=self._limits
         )
 
-    def _show_final(self, picture: Bundle | None) -> None:
-        from IPython.display import clear_output
 
-        if picture is None and self._owns_output:
-            clear_output()
-        else:
-            metadata = {REPLY_MIME: {"id": self._id}}
-            self._handle.update(picture or {"text/plain": ""}, raw=True, metadata=metadata)
+def close_widgets() -> None:
+    """Close the widgets that outlast their replies, if any was ever made."""
+    widgets = sys.modules.get("magistral_nb.notebook.widgets")
+    if widgets is not None:
+        widgets.close_all()

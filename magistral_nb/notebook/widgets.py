@@ -87,6 +87,14 @@ _ended: deque[ReplyWidget] = deque()
 _assets: list[Assets] = []
 
 
+def close_all() -> None:
+    """Close what is still open: the bundle, and the replies that have ended."""
+    for widget in [*_ended, *_assets]:
+        widget.close()
+    _ended.clear()
+    _assets.clear()
+
+
 def bring_bundle() -> None:
     """Make the widget that brings the bundle, if this process has none, or its comm was closed."""
     if not _assets or _assets[0].comm is None:

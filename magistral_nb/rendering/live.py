@@ -33,13 +33,33 @@ def live_answer_html(text: str, *, tail_characters: int = 20_000) -> str:
     return _reply(markdown_html(text) if whole else _tail(text, tail_characters))
 
 
-UNFINISHED = "A reply was on its way here. If it does not come: %magistral recover shows what had arrived of it."
-"""What stands in a notebook that is saved while a widget draws the reply."""
+UNFINISHED = "unfinished: `%magistral recover` shows all that has arrived"
+"""What stands in a notebook that is saved while a page draws the reply, below the end of what there was of it."""
+
+TAIL_BYTES = 4096
+"""So much of a reply is kept in a notebook that is saved meanwhile."""
 
 
-def unfinished_html() -> str:
-    """Return a muted line for those who draw no widgets."""
-    return _reply(f'<div style="opacity:0.8">{escape(UNFINISHED)}</div>')
+def unfinished_text(thinking: str, answer: str) -> str:
+    """Return the end of a reply so far, as written, and that it is not finished."""
+    parts = [f"{name}…\n{text}" for name, text in (("Thinking", thinking), ("Answer", answer)) if text]
+    written = plain("\n\n".join(parts))
+    tail = written.encode("utf-8", "replace")[-TAIL_BYTES:].decode("utf-8", "ignore")
+    above = len(written) - len(tail)
+    return "\n".join(
+        [*([f"… {above:,} characters above"] if above else []), *([f"{tail}\n"] if tail else []), UNFINISHED]
+    )
+
+
+def unfinished_html(reply_id: str, text: str = UNFINISHED) -> str:
+    """Return the same as HTML. A page that draws the reply hides it by the class that its id makes."""
+    inside = f'<div dir="auto" style="opacity:0.8;{_AS_WRITTEN}">{escape(text)}</div>'
+    return f'<div class="{so_far_class(reply_id)}">{_reply(inside)}</div>'
+
+
+def so_far_class(reply_id: str) -> str:
+    """Return the class of HTML that stands for a reply only while nobody draws it."""
+    return f"magistral-so-far-{reply_id}"
 
 
 def _reply(inside: str) -> str:

@@ -3,6 +3,7 @@
 import type { Bundle, Slot } from "../widget/assets.js";
 import { INSERTER, type Inserter } from "../widget/inserting.js";
 import { type Application, inserter } from "./inserting.js";
+import { kernelWatcher } from "./kernels.js";
 import { loadBundle } from "./loading.js";
 
 const KEY = Symbol.for("magistral_nb.assets");
@@ -14,7 +15,7 @@ interface Plugin {
   activate(app: Application): void;
 }
 
-/** Tells the page where the bundle is, and how code becomes a cell. */
+/** Tells the page where the bundle is, how code becomes a cell, and which kernel a reply is of. */
 const plugin: Plugin = {
   id: "magistral_nb:plugin",
   description: "Draws the replies of magistral_nb",
@@ -23,6 +24,7 @@ const plugin: Plugin = {
     const page = globalThis as unknown as Record<symbol, Slot> & { [INSERTER]?: Inserter };
     page[KEY] ??= { bundles: new Map(), heard: new Set() };
     page[KEY].load = { version: __VERSION__, get: (): Promise<Bundle> => loadBundle() };
+    page[KEY].watchKernel = kernelWatcher(app.shell);
     page[INSERTER] = inserter(app);
     for (const hear of page[KEY].heard) hear();
   },

@@ -25,6 +25,8 @@ export const LABELS = {
   codeIn: (language: string) => `Code in ${language}`,
   code: "Code",
   table: "Table",
+  kernelLost: "The kernel ended before the reply did",
+  recover: "`%magistral recover` shows all that has arrived.",
   failed: "The reply could not be completed",
   request: (id: string) => `Request ${id}`,
   saidThinking: "The model is thinking",

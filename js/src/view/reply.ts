@@ -107,6 +107,13 @@ export class ReplyView {
     else this.end();
   }
 
+  /** The kernel is gone, and nothing more will come. */
+  lose(): void {
+    if (this.transcript.isOver) return;
+    const { kernelLost: message, recover: hint } = LABELS;
+    this.add([{ type: "failed", kind: "KernelLost", message, hint, at: this.clock.now() }]);
+  }
+
   destroy(): void {
     this.clock.stop();
     this.pace.cancel();

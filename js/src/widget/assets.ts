@@ -1,6 +1,7 @@
 /** Where a page keeps the bundle: one promise for each version of the package, whoever brought it. */
 
 import type { ReplyEvent } from "../core/protocol.js";
+import type { Kernel } from "./kernel.js";
 
 export const ASSETS = Symbol.for("magistral_nb.assets");
 
@@ -8,6 +9,7 @@ export const ASSETS = Symbol.for("magistral_nb.assets");
 export interface Bundle {
   renderReply(host: HTMLElement, model: ReplyModel): () => void;
   renderStored(host: HTMLElement, data: unknown, id: string): () => void;
+  renderSoFar(host: HTMLElement, text: string): () => void;
 }
 
 export interface Slot {
@@ -15,9 +17,16 @@ export interface Slot {
   load?: { version: string; get: () => Promise<Bundle> };
   /** By version. Filled by `load`, or by the `Assets` widget. */
   bundles: Map<string, Promise<Bundle>>;
-  /** Called when a bundle comes. */
+  /** Called when a bundle comes, or a model. */
   heard: Set<() => void>;
+  /** The widgets' models of live replies, by the replies' ids. */
+  models?: Map<string, ReplyModel>;
+  /** Set by the labextension: tells of the kernel of the document that an element is in, now and when it changes. */
+  watchKernel?: WatchKernel;
 }
+
+/** `hear` gets null while there is no kernel. Returns what ends it, or null if the element is in no document. */
+export type WatchKernel = (near: HTMLElement, hear: (kernel: Kernel | null) => void) => (() => void) | null;
 
 /** The part of anywidget's model that is used here. */
 export interface ReplyModel {
@@ -26,6 +35,9 @@ export interface ReplyModel {
   off(name: string, heard: (...args: never[]) => void): void;
   send(message: unknown): void;
   widget_manager?: unknown;
+  /** What only the labextension's own models have: a way to a kernel without a comm. */
+  kernel?: Kernel;
+  tell?(type: string): void;
 }
 
 /** What the kernel sends to a live reply; see README.md. */

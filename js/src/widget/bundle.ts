@@ -1,10 +1,13 @@
 /** What is loaded once per page and shared by all widgets: the view, and how it hears its kernel. */
 
 import { type ReplyEvent, readReply } from "../core/protocol.js";
+import { make } from "../view/dom.js";
 import { ReplyView } from "../view/reply.js";
 import { addStyle } from "../view/style.js";
 import type { Bundle, Message, ReplyModel } from "./assets.js";
+import { hideSoFar } from "./hiding.js";
 import { INSERTER, listenForInserts } from "./inserting.js";
+import { kernelOf, whenLost } from "./kernel.js";
 import { Stopper } from "./stopping.js";
 
 /** Draw the live reply of a widget's model into an element; returns what takes it away again. */
@@ -20,6 +23,15 @@ export function renderReply(host: HTMLElement, model: ReplyModel & { magistral?:
     ...(isLive ? { onStop: () => stopper.stop() } : {}),
   });
   const forget = listenForInserts(view.element, model);
+  const show = hideSoFar(view.element, id);
+  const end = (): void => {
+    stopper.done();
+    forgetKernel();
+  };
+  const forgetKernel = whenLost(isLive ? kernelOf(model) : undefined, () => {
+    end();
+    view.lose();
+  });
   let seen = Number(model.get("seen") ?? 0);
   const stored = model.get("reply");
   if (stored) view.show(readReply(stored), isLive);
@@ -27,14 +39,14 @@ export function renderReply(host: HTMLElement, model: ReplyModel & { magistral?:
     if (message.type === "patience") view.patience(message.text);
     else if (message.type === "reply") {
       seen = message.seq;
-      if (!message.live) stopper.done();
+      if (!message.live) end();
       view.show(readReply(message.reply), message.live);
     } else if (message.type === "events" && message.seq > seen) {
       stopper.askForWhole();
     } else if (message.type === "events") {
       const fresh = unseen(message, seen);
       seen = Math.max(seen, message.seq + message.events.length);
-      if (fresh.some((event) => event.type === "done" || event.type === "failed")) stopper.done();
+      if (fresh.some((event) => event.type === "done" || event.type === "failed")) end();
       if (fresh.length) view.add(fresh);
     }
   };
@@ -44,6 +56,8 @@ export function renderReply(host: HTMLElement, model: ReplyModel & { magistral?:
   return () => {
     model.off("msg:custom", hear);
     forget();
+    forgetKernel();
+    show();
     view.destroy();
   };
 }
@@ -67,4 +81,15 @@ export function renderStored(host: HTMLElement, data: unknown, id: string): () =
   };
 }
 
-({ renderReply, renderStored }) satisfies Bundle;
+/** Draw the end of a reply whose kernel cannot be asked, as it was written; returns what takes it away again. */
+export function renderSoFar(host: HTMLElement, text: string): () => void {
+  addStyle(host);
+  const element = make(host.ownerDocument, "div", {
+    class: "magistral magistral-reply",
+    children: [make(host.ownerDocument, "div", { class: "magistral-so-far", text, attributes: { dir: "auto" } })],
+  });
+  host.append(element);
+  return () => element.remove();
+}
+
+({ renderReply, renderStored, renderSoFar }) satisfies Bundle;

@@ -40,7 +40,7 @@ async function unpack(model: ReplyModel): Promise<void> {
   for (const hear of heard) hear();
 }
 
-function initialize({ model }: { model: Gathered }): void {
+function initialize({ model }: { model: Gathered }): (() => void) | undefined {
   if (model.get("bundle")) {
     void unpack(model);
     return;
@@ -48,6 +48,13 @@ function initialize({ model }: { model: Gathered }): void {
   const gathered: Message[] = [];
   model.magistral = gathered;
   model.on("msg:custom", (message: Message) => gathered.push(message));
+  const id = model.get("reply_id") as string | undefined;
+  if (!id) return;
+  const here = slot();
+  here.models ??= new Map();
+  here.models.set(id, model);
+  for (const hear of here.heard) hear();
+  return () => here.models?.delete(id);
 }
 
 function render({ model, el }: { model: Gathered; el: HTMLElement }): () => void {

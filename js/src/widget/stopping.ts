@@ -4,21 +4,10 @@
  */
 
 import type { ReplyModel } from "./assets.js";
+import { type Comm, type Kernel, kernelOf } from "./kernel.js";
 
 export const CONTROL_TARGET = "magistral_nb.control";
 const PATIENCE = 700;
-
-interface Comm {
-  open(data: unknown): unknown;
-  send(data: unknown): unknown;
-  isDisposed?: boolean;
-  subshellStarted?: Promise<unknown>;
-}
-
-interface Kernel {
-  createComm?(target: string): Comm;
-  interrupt?(): Promise<unknown>;
-}
 
 const controls = new WeakMap<Kernel, Promise<Comm | undefined>>();
 
@@ -49,22 +38,18 @@ export class Stopper {
     this.model.send(message);
     this.tell("stop");
     setTimeout(() => {
-      if (!this.isOver) void this.kernel()?.interrupt?.();
+      if (!this.isOver) void kernelOf(this.model)?.interrupt?.();
     }, PATIENCE);
   }
 
   private tell(type: string): void {
-    void this.control().then((comm) => comm?.send({ type, id: this.id }));
-  }
-
-  /** The widget's own kernel, not the one of the notebook in front; not every front end shows it. */
-  private kernel(): Kernel | undefined {
-    return (this.model.widget_manager as { kernel?: Kernel } | undefined)?.kernel;
+    if (this.model.tell) this.model.tell(type);
+    else void this.control().then((comm) => comm?.send({ type, id: this.id }));
   }
 
   /** The comm once it is open: what is sent on it before is lost. */
   private async control(): Promise<Comm | undefined> {
-    const kernel = this.kernel();
+    const kernel = kernelOf(this.model);
     if (!kernel?.createComm) return undefined;
     const known = controls.get(kernel);
     const comm = await known;
