@@ -1,7 +1,7 @@
 """What a page tells a kernel that is busy, or asks it.
 
-With the labextension it asks on the control channel, and is answered. Any page can open a comm on `magistral_nb.control`.
-Messages of both come in another thread than the one that runs cells. Nothing is ever published on that comm: ipykernel
+With the labextension it asks on the control channel, and is answered. Any page can open a comm on `magistral_nb.control`:
+its messages come in another thread than the one that runs cells. Nothing is ever published on that comm, since ipykernel
 would then bring what the page says to the busy thread (see `shared/notes/frontend.md`).
 """
 

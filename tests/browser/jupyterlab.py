@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import magistral_nb
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -28,6 +30,8 @@ _QUIET: dict[str, dict[str, Any]] = {
         "maxNumberOutputs": 1000,
     },
 }
+NAME = "magistral-nb"
+"""Of the labextension, as `js/package.json` says."""
 _FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config",
     "JUPYTER_DATA_DIR": "data",
@@ -39,10 +43,13 @@ _FOLDERS = {
 
 
 class JupyterLab:
-    """A server with folders of its own below `home`. Use it with `with`, and put notebooks in `notebooks`."""
+    """A server with folders of its own below `home`. Use it with `with`, and put notebooks in `notebooks`.
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    labextension : whether pages have ours. It need not be installed; where it is, it is switched off otherwise.
+    """
+
+    def __init__(self, home: Path, *, labextension: bool = False) -> None:
+        self.home, self.labextension = home, labextension
         self.notebooks = home / "notebooks"
         self.notebooks.mkdir(parents=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -53,6 +60,7 @@ class JupyterLab:
     def __enter__(self) -> JupyterLab:
         for name, value in _QUIET.items():
             self.set(name, value)
+        self._add_labextension() if self.labextension else self._disable_labextension()
         log = (self.home / "server.log").open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *self._flags()],
@@ -77,6 +85,19 @@ class JupyterLab:
         path = self.home / "settings" / plugin
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value), "utf-8")
+
+    def _add_labextension(self) -> None:
+        built = Path(magistral_nb.__file__).parent / "labextension"
+        if not (built / "package.json").exists():
+            raise FileNotFoundError(f"There is no {built}: npm --prefix js run build:lab")
+        place = self.home / "data" / "labextensions" / NAME
+        place.parent.mkdir(parents=True)
+        place.symlink_to(built)
+
+    def _disable_labextension(self) -> None:
+        page_config = self.home / "config" / "labconfig" / "page_config.json"
+        page_config.parent.mkdir(parents=True)
+        page_config.write_text(json.dumps({"disabledExtensions": {NAME: True}}), "utf-8")
 
     def use_theme(self, name: str) -> None:
         """Choose "JupyterLab Light" or "JupyterLab Dark" for the pages that are opened next."""
