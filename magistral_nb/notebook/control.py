@@ -1,8 +1,8 @@
 """What a page tells a kernel that is busy, or asks it.
 
-With the labextension it asks on the control channel, and is answered. Any page can open a comm on `magistral_nb.control`:
-its messages come in another thread than the one that runs cells. Nothing is ever published on that comm, since ipykernel
-would then bring what the page says to the busy thread (see `shared/notes/frontend.md`).
+The labextension asks on the control channel, and is answered. Any page can open a comm on `magistral_nb.control`: its
+messages come in another thread than the one that runs cells. Nothing is ever published on that comm: ipykernel would
+then bring what the page says to the busy thread (see `shared/notes/frontend.md`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A reply that the page draws while it streams, in real JupyterLab. Needs the page's half: `make test` builds it."""
+"""A reply that the page draws while it streams, in a JupyterLab that has no labextension of ours, as on many a hub.
+
+Needs the page's half: `make test` builds it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ WATCH = """() => {
     }).observe(document.body, {childList: true, subtree: true});
     document.addEventListener('click', () => { window.shownAt.click = Date.now(); }, true);
 }"""
-WIDGET = "%load_ext magistral_nb\n%config Magistral.view = 'auto'"
+WIDGET = "%load_ext magistral_nb"
 WORDS = [{"reasoning": f"step{n} "} for n in range(10)] + [{"content": f"word{n} "} for n in range(60)]
 
 
@@ -133,6 +136,28 @@ def test_a_page_that_is_loaded_in_mid_stream_shows_the_whole_reply_when_the_cell
     words = view.locator(".magistral-answer").inner_text().split()
     assert words == [f"word{n}" for n in range(60)]
     no_widget_error(lesson)
+
+
+def test_what_is_saved_in_mid_stream_stands_beside_the_widget_and_is_seen_only_without_it(
+    lesson: Page, server: FakeServer, jupyterlab: JupyterLab
+) -> None:
+    """JupyterLab itself says below a lost widget that it is lost; the text is there all the same."""
+    server.play(slowly([*WORDS, *WORDS], 0.1))
+    lesson.evaluate(START_CELL, 1)
+    view = lesson.locator(".magistral-reply[aria-busy=true]")
+    expect(view.locator(".magistral-answer")).to_contain_text("word3", timeout=30_000)
+    kept = lesson.locator("[class^=magistral-so-far-]")
+    expect(kept).to_contain_text("unfinished: `%magistral recover`", timeout=10_000)
+    expect(kept).to_be_hidden()
+    assert kept.evaluate("node => node.closest('.jp-OutputArea-child').getBoundingClientRect().height") == 0
+    expect(view.locator(".magistral-stop")).to_be_visible()
+    lesson.evaluate(SAVE)
+    lesson.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
+    expect(view).to_have_count(0)
+    jupyterlab.open(lesson, "widget.ipynb")
+    wait_for_kernel(lesson)
+    expect(kept).to_contain_text("word3")
+    expect(kept).to_be_visible()
 
 
 def test_a_page_that_draws_no_widgets_gets_html(jupyterlab: JupyterLab, page: Page, server: FakeServer) -> None:

@@ -84,9 +84,16 @@ export function renderStored(host: HTMLElement, data: unknown, id: string): () =
 /** Draw the end of a reply whose kernel cannot be asked, as it was written; returns what takes it away again. */
 export function renderSoFar(host: HTMLElement, text: string): () => void {
   addStyle(host);
-  const element = make(host.ownerDocument, "div", {
+  const page = host.ownerDocument;
+  const end = text.lastIndexOf("\n\n"); // what follows is the kernel's own word, not the model's
+  const words = (name: string, said: string) =>
+    said ? make(page, "div", { class: name, text: said, attributes: { dir: "auto" } }) : null;
+  const element = make(page, "div", {
     class: "magistral magistral-reply",
-    children: [make(host.ownerDocument, "div", { class: "magistral-so-far", text, attributes: { dir: "auto" } })],
+    children: [
+      words("magistral-so-far", text.slice(0, Math.max(0, end))),
+      words("magistral-notice", text.slice(Math.max(0, end)).trim()),
+    ],
   });
   host.append(element);
   return () => element.remove();
