@@ -11,6 +11,7 @@ TORCH ?= torch==2.13.0
 PIP := $(BIN)/python -m pip install --quiet
 JS_READY := js/node_modules/.ready
 JS_BUILT := magistral_nb/static/magistral.js.gz
+LAB_BUILT := magistral_nb/labextension/package.json
 JS_SOURCES := js/build.mjs $(wildcard js/src/*.ts js/src/*/*.ts js/style/*)
 NPM = PATH="$$(sh scripts/node.sh $(BIN)):$$PATH" npm
 
@@ -37,7 +38,7 @@ check: $(VENV)/.dev $(JS_READY) ## style, types, and the floors that imports mus
 	$(BIN)/lint-imports
 	@$(NPM) --prefix js run --silent check
 
-test: $(VENV)/.test $(JS_BUILT) ## all tests but those that need PyTorch, those with a real model, a real kernel and a real browser included
+test: $(VENV)/.test $(LAB_BUILT) ## all tests but those that need PyTorch, those with a real model, a real kernel and a real browser included
 	@$(NPM) --prefix js test --silent
 	@$(BIN)/python -m magistral_nb demo --install
 	@$(BIN)/python scripts/server_env.py
@@ -67,6 +68,9 @@ clean: ## remove the environments and everything that was built
 
 $(JS_BUILT): $(JS_SOURCES) | $(JS_READY)
 	@$(NPM) --prefix js run --silent build
+
+$(LAB_BUILT): $(JS_BUILT) | $(VENV)/.test
+	@PATH="$(CURDIR)/$(BIN):$$PATH"; $(NPM) --prefix js run --silent build:lab
 
 $(JS_READY): js/package-lock.json | $(VENV)/.python
 	@echo "Installing what js/ is built and tested with (half a minute or so) …"

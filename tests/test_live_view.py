@@ -11,10 +11,11 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 
 from magistral_nb.events import AnswerDelta, Done, Event, Notice, Reclassified, Started, ThinkingDelta
 from magistral_nb.notebook import views
-from magistral_nb.notebook.control import TARGET, Control
+from magistral_nb.notebook.control import KEPT, TARGET, Control
 from magistral_nb.notebook.gathering import Gatherer
 from magistral_nb.notebook.telling import Telling
 from magistral_nb.notebook.views import choose_view
+from magistral_nb.rendering.live import UNFINISHED, unfinished_html, unfinished_text
 from magistral_nb.replies import Reply
 from magistral_nb.scrubbing import register
 
@@ -181,11 +182,59 @@ def test_a_page_says_stop_to_the_reply_that_it_names() -> None:
     assert shell.kernel.comm_manager.targets == {}
 
 
+def test_a_page_is_told_how_a_reply_stands_and_of_the_last_ones_how_they_ended() -> None:
+    control = Control(shell_of())
+    heard: list[str] = []
+    control.add("r", {"follow": lambda: heard.append("follows")}, lambda: {"live": True})
+    assert control.answer({"type": "follow", "id": "r"}) == {"live": True}
+    assert heard == ["follows"]
+    assert control.answer({"type": "follow", "id": "another"}) is None
+    assert control.answer("nonsense") is None
+    for number in range(KEPT):
+        control.end("r" if number == 0 else f"r{number}", {"live": False, "number": number})
+    assert control.answer({"type": "follow", "id": "r"}) == {"live": False, "number": 0}
+    control.end("one more", {})
+    assert control.answer({"type": "follow", "id": "r"}) is None
+    assert heard == ["follows"]
+
+
+def test_questions_come_by_the_control_channel_and_other_requests_go_where_they_went() -> None:
+    sent: list[Any] = []
+
+    def before(*request: Any) -> str:
+        return "answered by the kernel"
+
+    shell = shell_of()
+    shell.kernel.control_handlers = {"comm_info_request": before}
+    shell.kernel.session = SimpleNamespace(send=lambda stream, kind, content, *rest: sent.append((kind, content)))
+    control = Control(shell)
+    control.listen()
+    control.listen()  # as %load_ext does, if somebody is in doubt
+    control.add("r", {}, lambda: {"live": True})
+    asked = shell.kernel.control_handlers["comm_info_request"]
+    assert asked(None, None, {"content": {"target_name": "t"}}) == "answered by the kernel"
+    asked(None, None, {"content": {"magistral_nb": {"type": "follow", "id": "r"}}})
+    assert sent == [("comm_info_reply", {"status": "ok", "comms": {}, "magistral_nb": {"live": True}})]
+    control.close()
+    assert shell.kernel.control_handlers == {"comm_info_request": before}
+
+
+def test_what_is_kept_of_an_unfinished_reply_is_its_end() -> None:
+    assert unfinished_text("", "") == UNFINISHED
+    assert unfinished_text("Hm.", "Four.") == f"Thinking…\nHm.\n\nAnswer…\nFour.\n\n{UNFINISHED}"
+    long = unfinished_text("", "é" * 5_000 + "end")
+    assert long.startswith("… ")
+    assert long.endswith(f"éend\n\n{UNFINISHED}")
+    assert 4_000 < len(long.encode()) < 4_300
+    assert "<b>" not in unfinished_html("r", unfinished_text("", "<b>"))
+
+
 @pytest.mark.parametrize(
     ("wanted", "cell", "built", "view"),
     [
         ("auto", "cell-1", True, "widget"),
         ("auto", None, True, "html"),  # nbclient, a console
+        ("auto", "vscode-notebook-cell:/a.ipynb#W0", True, "html"),
         ("auto", "cell-1", False, "html"),
         ("widget", "cell-1", False, "html"),
         ("widget", None, True, "widget"),
@@ -209,6 +258,14 @@ def test_a_page_that_did_not_answer_gets_html_until_it_does(monkeypatch: pytest.
     assert choose_view("auto", shell, control)[0] == "html"
     control.hear({"type": "hello", "id": "late"})
     assert choose_view("auto", shell, control)[0] == "widget"
+
+
+def test_vscode_is_known_by_the_name_that_it_leaves_in_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "is_built", lambda: True)
+    shell = shell_of(cell="cell-1")
+    shell.user_ns = {"__vsc_ipynb_file__": "/a.ipynb"}
+    view, why = choose_view("auto", shell, Control(shell))
+    assert (view, "VS Code" in why) == ("html", True)
 
 
 def test_captured_output_holds_no_widget(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,6 +204,26 @@ describe("Stop", () => {
   });
 });
 
+test("what a saved notebook would hold is hidden while the reply is drawn, and no longer", async () => {
+  const beside = document.body.appendChild(document.createElement("div"));
+  beside.className = "magistral-so-far-alone";
+  const take = stub.render({ model: show({ reply_id: "alone" }), el: host });
+  load("1.0");
+  await wait();
+  expect(getComputedStyle(beside).display).toBe("none");
+  take();
+  expect(getComputedStyle(beside).display).not.toBe("none");
+  beside.remove();
+});
+
+test("a page finds the models of live replies by their ids, as long as they are there", () => {
+  const model = new FakeModel({ version: "1.0", reply_id: "r" });
+  const close = stub.initialize({ model });
+  expect((page[ASSETS] as Slot).models?.get("r")).toBe(model);
+  close?.();
+  expect((page[ASSETS] as Slot).models?.size).toBe(0);
+});
+
 test("code becomes a cell by the page's own way, else the kernel is asked", async () => {
   const model = show({ can_insert: true, reply: { v: 1, answer: "```py\nx\n```" }, live: false });
   stub.render({ model, el: host });

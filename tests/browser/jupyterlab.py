@@ -30,8 +30,9 @@ _QUIET: dict[str, dict[str, Any]] = {
         "maxNumberOutputs": 1000,
     },
 }
-NAME = "magistral-nb"
-"""Of the labextension, as `js/package.json` says."""
+PACKAGE = Path(magistral_nb.__file__).parent
+NAME = str(json.loads((PACKAGE.parent / "js" / "package.json").read_text("utf-8"))["name"])
+"""Of our labextension."""
 _FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config",
     "JUPYTER_DATA_DIR": "data",
@@ -87,7 +88,7 @@ class JupyterLab:
         path.write_text(json.dumps(value), "utf-8")
 
     def _add_labextension(self) -> None:
-        built = Path(magistral_nb.__file__).parent / "labextension"
+        built = PACKAGE / "labextension"
         if not (built / "package.json").exists():
             raise FileNotFoundError(f"There is no {built}: npm --prefix js run build:lab")
         place = self.home / "data" / "labextensions" / NAME
