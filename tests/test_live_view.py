@@ -189,6 +189,7 @@ def test_a_page_is_told_how_a_reply_stands_and_of_the_last_ones_how_they_ended()
     assert control.answer({"type": "follow", "id": "r"}) == {"live": True}
     assert heard == ["follows"]
     assert control.answer({"type": "follow", "id": "another"}) is None
+    assert control.answer({"type": "hello", "id": "r"}) is None
     assert control.answer("nonsense") is None
     for number in range(KEPT):
         control.end("r" if number == 0 else f"r{number}", {"live": False, "number": number})

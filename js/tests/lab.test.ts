@@ -182,12 +182,15 @@ describe("a reply that is not finished", () => {
     expect(host.querySelector<HTMLElement>(".magistral-stop")?.hidden).toBe(true);
   });
 
-  test("is stopped on the control channel", async () => {
+  test("is stopped on the control channel, and forgotten with its output", async () => {
     kernel.answer = soFar("One", 1);
-    show();
+    const reply = show();
     await wait();
     host.querySelector<HTMLButtonElement>(".magistral-stop")?.click();
     expect(kernel.asked.at(-1)).toEqual({ type: "stop", id: "r" });
+    reply.dispose();
+    expect(host.textContent).toBe("");
+    expect(kernel.anyMessage.heard.size + kernel.statusChanged.heard.size).toBe(0);
   });
 
   test("waits for a kernel that is not there yet", async () => {

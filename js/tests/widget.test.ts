@@ -5,7 +5,7 @@ import { ASSETS, type Bundle, type Message, type ReplyModel, type Slot } from ".
 import * as bundle from "../src/widget/bundle.js";
 import stub from "../src/widget/index.js";
 import { INSERTER } from "../src/widget/inserting.js";
-import { CONTROL_TARGET } from "../src/widget/stopping.js";
+import { CONTROL_TARGET } from "../src/widget/kernel.js";
 
 type Page = Record<symbol, Slot | undefined>;
 
@@ -181,6 +181,20 @@ describe("Stop", () => {
     model.hear({ type: "events", seq: 4, events: [answer(" four")] });
     await wait();
     expect(host.querySelector(".magistral-answer")?.textContent).toBe("One two three four");
+  });
+
+  test("speaks on the control channel where the front end has one, and opens no comm then", async () => {
+    const sendControlMessage = vi.fn(() => ({ onReply: () => {}, done: Promise.resolve() }));
+    const kernel = { ...fakeKernel(), sendControlMessage };
+    await running({ kernel });
+    press();
+    await wait();
+    const said = sendControlMessage.mock.calls.map(([message]: unknown[]) => (message as { content: unknown }).content);
+    expect(said).toEqual([
+      { target_name: CONTROL_TARGET, magistral_nb: { type: "hello", id: "r" } },
+      { target_name: CONTROL_TARGET, magistral_nb: { type: "stop", id: "r" } },
+    ]);
+    expect(kernel.createComm).not.toHaveBeenCalled();
   });
 
   test("does not interrupt what has ended: the next cell would be hit", async () => {

@@ -1,8 +1,8 @@
 """What a page tells a kernel that is busy, or asks it.
 
-The labextension asks on the control channel, and is answered. Any page can open a comm on `magistral_nb.control`: its
-messages come in another thread than the one that runs cells. Nothing is ever published on that comm: ipykernel would
-then bring what the page says to the busy thread (see `shared/notes/frontend.md`).
+It says so on the control channel, and there it is answered; or it opens a comm on `magistral_nb.control`. Messages of
+both come in another thread than the one that runs cells. Nothing is ever published on that comm: ipykernel would then
+bring what the page says to the busy thread (see `shared/notes/frontend.md`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 from magistral_nb.notebook.control_channel import ControlChannel
 
 TARGET = "magistral_nb.control"
+
+FOLLOW = "follow"
+"""The type of a page's message that is answered with the reply as it stands."""
 
 Hear = Callable[[], None]
 Message = dict[str, Any]
@@ -83,9 +86,11 @@ class Control:
             heard()
 
     def answer(self, message: object) -> Message | None:
-        """Take in what a page says, and return how the reply that it names stands, if it is known."""
+        """Take in what a page says. One that follows a reply is told how it stands, if it is known."""
         self.hear(message)
-        tell = self._tells.get(str(message.get("id"))) if isinstance(message, Mapping) else None
+        if not isinstance(message, Mapping) or message.get("type") != FOLLOW:
+            return None
+        tell = self._tells.get(str(message.get("id")))
         return tell() if tell is not None else None
 
     def _opened(self, comm: Any, message: object) -> None:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from magistral_nb.notebook.control import Control
+from magistral_nb.notebook.control import FOLLOW, Control
 from magistral_nb.notebook.gathering import GATHERER, PER_REPLY
 from magistral_nb.notebook.live import NotebookLive
 from magistral_nb.notebook.patience import Patience
@@ -95,7 +95,7 @@ class WidgetLive:
         self._display = display = Unfinished(
             self._id, self._widget.model_id, owns_output=self._owns_output, show_thinking=self._show_thinking
         )
-        hears = {"stop": asking.stop_for_reader, "whole": self._telling.tell_whole, "follow": display.is_followed}
+        hears = {"stop": asking.stop_for_reader, "whole": self._telling.tell_whole, FOLLOW: display.is_followed}
         self._control.add(self._id, hears, self._told_now)
         display.show()
 

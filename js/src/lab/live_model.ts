@@ -1,8 +1,8 @@
 /** A live reply as its view hears it, without a widget: straight from the messages of the kernel, whoever displayed it. */
 
+import { ask } from "../widget/asking.js";
 import type { Message, ReplyModel } from "../widget/assets.js";
 import type { Kernel, WireMessage } from "../widget/kernel.js";
-import { ask } from "./asking.js";
 
 /** What the kernel writes beside a reply that is not finished. */
 export interface Live {

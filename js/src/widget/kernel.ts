@@ -2,6 +2,9 @@
 
 import type { ReplyModel } from "./assets.js";
 
+/** What a page names to speak to the package in a kernel. */
+export const CONTROL_TARGET = "magistral_nb.control";
+
 export interface Signal<Args> {
   connect(hear: (sender: unknown, args: Args) => void): unknown;
   disconnect(hear: (sender: unknown, args: Args) => void): unknown;

@@ -1,12 +1,13 @@
 /**
  * Stop, with a busy kernel too. A message on the widget's own comm does not arrive while a cell runs (ipykernel 7 sends
- * it to the busy shell); one on a comm that the page opened does. Where neither helps, the kernel is interrupted.
+ * it to the busy shell). The control channel does, and where a front end has none, a comm that the page opened may:
+ * with subshells, from ipykernel 7 on. Where nothing helps, the kernel is interrupted.
  */
 
+import { ask } from "./asking.js";
 import type { ReplyModel } from "./assets.js";
-import { type Comm, type Kernel, kernelOf } from "./kernel.js";
+import { CONTROL_TARGET, type Comm, type Kernel, kernelOf } from "./kernel.js";
 
-export const CONTROL_TARGET = "magistral_nb.control";
 const PATIENCE = 700;
 
 const controls = new WeakMap<Kernel, Promise<Comm | undefined>>();
@@ -43,7 +44,9 @@ export class Stopper {
   }
 
   private tell(type: string): void {
+    const kernel = kernelOf(this.model);
     if (this.model.tell) this.model.tell(type);
+    else if (kernel?.sendControlMessage) void ask(kernel, { type, id: this.id });
     else void this.control().then((comm) => comm?.send({ type, id: this.id }));
   }
 

@@ -3,8 +3,7 @@
  * understands it, and JupyterLab does not take a kernel for idle when it has answered one.
  */
 
-import type { Kernel } from "../widget/kernel.js";
-import { CONTROL_TARGET } from "../widget/stopping.js";
+import { CONTROL_TARGET, type Kernel } from "./kernel.js";
 
 const FIELD = "magistral_nb";
 let asked = 0;
