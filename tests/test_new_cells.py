@@ -39,10 +39,28 @@ def test_three_blocks_become_one_cell_that_is_not_run(shell: InteractiveShell, s
     assert code_in(inserted) == "a = 1\nb = 2\nc = a + b"
     assert inserted.startswith("# Written by magistral-small, not run yet: read it first.\n\n# Block 1 of 3\na = 1\n")
     assert "c" not in shell.user_ns
-    assert "The 3 code blocks of the answer are in a new cell below. Nothing was run." in printed
+    assert "The 3 code blocks of the answer are below this cell. Nothing was run." in printed
     assert [notice.code for notice in shell.user_ns["r"].notices][-1] == "code_inserted"
     assert run(shell, inserted)[0].success
     assert shell.user_ns["c"] == 3
+
+
+def test_a_page_is_told_of_a_cell_for_each_block_beside_the_one_that_it_inserts(
+    shell: InteractiveShell, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_in_a_kernel(text: str, replace: bool = False) -> None:
+        shell.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})
+
+    monkeypatch.setattr(shell, "set_next_input", as_in_a_kernel)
+    shell.payload_manager.write_payload({"source": "page", "data": {}})
+    server.play(events_of({"content": THREE}))
+    run(shell, f"{at(server, '--insert-code')}\nhi")
+    page, asked = shell.payload_manager.read_payload()
+    shell.payload_manager.clear_payload()
+    head = "# Written by magistral-small, not run yet: read it first."
+    assert code_in(asked["text"]) == "a = 1\nb = 2\nc = a + b"
+    assert asked["magistral_nb"] == {"cells": [f"{head}\na = 1", f"{head}\nb = 2", f"{head}\nc = a + b"]}
+    assert page == {"source": "page", "data": {}}
 
 
 def test_without_the_option_or_without_code_nothing_is_inserted(shell: InteractiveShell, server: FakeServer) -> None:

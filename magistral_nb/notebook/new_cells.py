@@ -1,4 +1,7 @@
-"""`--insert-code`: the code of an answer becomes a new cell below, to be read before anybody runs it.
+"""`--insert-code`: the code of an answer becomes new cells below, to be read before anybody runs them.
+
+A front end inserts one new cell for a cell that is run, whatever a kernel sends. So it gets one with all blocks in it, and
+beside it a cell for each block: our labextension makes those of it (`js/src/lab/new_cells.ts`), and others let them be.
 
 Nothing is run here. What IPython would take for a command of its own, such as `!rm` or `%run`, becomes a comment, and
 so does code that is not Python: a cell that is run unread, as by Run All, then runs Python and nothing else.
@@ -9,6 +12,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from magistral_nb.events import Notice
@@ -22,12 +26,14 @@ Transform = Callable[[str], str]
 _PYTHON = {"python", "py", "python3", "py3", "ipython", "ipython3"}
 _COMMAND = re.compile(r"\s*[%!?/,;]|.*\?\s*$|.*(?:^|[^=!<>])=\s*[!%]")
 """A line that IPython may take for its own: `!ls`, `%magic`, `name?`, `x = !ls`, `x = %magic`."""
+_APART = "magistral_nb"
+"""Where the cells stand in the message to the front end."""
 _CUT = ("length", "budget", "content_filter", "interrupted")
 _NO_CODE = "# IPython would read this block as commands of its own, so all of it is a comment:"
 
 
 def insert_code(reply: Reply, shell: Any) -> None:
-    """Put the code of an answer into a new cell below the running one; the reply says what was done."""
+    """Put the code of an answer into new cells below the running one; the reply says what was done."""
     if reply.finish_reason in _CUT:
         reply.notices.append(Notice("code_cut", "The reply was cut off, and so may be its code: no cell was inserted."))
         return
@@ -35,16 +41,22 @@ def insert_code(reply: Reply, shell: Any) -> None:
     if not blocks:
         reply.notices.append(Notice("no_code", "The answer holds no code block, so no cell was inserted."))
         return
-    cell = cell_of(blocks, by=reply.model, transform=shell.transform_cell)
-    shell.set_next_input(cell)
+    of = partial(cell_of, by=reply.model, transform=shell.transform_cell)
+    together = of(blocks)
+    shell.set_next_input(together)
+    _offer([of([block]) for block in blocks], shell, instead_of=together)
     reply.notices.append(Notice("code_inserted", _told(len(blocks))))
 
 
-def cell_of(blocks: Sequence[CodeBlock], *, by: str, transform: Transform) -> str:
-    """Return a cell that holds the blocks, one below the other, each under a line that says which it is.
+def _offer(cells: Sequence[str], shell: Any, *, instead_of: str) -> None:
+    """Write the cells beside the one that the front end is asked for. A terminal is asked in another way."""
+    for payload in shell.payload_manager.read_payload():
+        if payload.get("source") == "set_next_input" and payload.get("text") == instead_of:
+            payload[_APART] = {"cells": list(cells)}
 
-    Front ends insert one new cell at most for each cell that is run.
-    """
+
+def cell_of(blocks: Sequence[CodeBlock], *, by: str, transform: Transform) -> str:
+    """Return a cell that holds the blocks, one below the other, each under a line that says which it is."""
     cell = _joined([_safe(block, transform) for block in blocks], by=by)
     if _is_left_alone(cell, transform):
         return cell
@@ -111,4 +123,4 @@ def _one_line(text: str) -> str:
 
 def _told(count: int) -> str:
     what = "The code block of the answer is" if count == 1 else f"The {count} code blocks of the answer are"
-    return f"{what} in a new cell below. Nothing was run."
+    return f"{what} below this cell. Nothing was run."

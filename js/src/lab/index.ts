@@ -5,6 +5,7 @@ import { INSERTER, type Inserter } from "../widget/inserting.js";
 import { type Application, inserter } from "./inserting.js";
 import { kernelWatcher } from "./kernels.js";
 import { loadBundle } from "./loading.js";
+import { watchNotebooks } from "./new_cells.js";
 
 const KEY = Symbol.for("magistral_nb.assets");
 
@@ -26,6 +27,7 @@ const plugin: Plugin = {
     page[KEY].load = { version: __VERSION__, get: (): Promise<Bundle> => loadBundle() };
     page[KEY].watchKernel = kernelWatcher(app.shell);
     page[INSERTER] = inserter(app);
+    watchNotebooks(app.shell);
     for (const hear of page[KEY].heard) hear();
   },
 };
