@@ -46,7 +46,7 @@ def test_three_blocks_become_one_cell_that_is_not_run(shell: InteractiveShell, s
 
 
 def test_a_page_is_told_of_a_cell_for_each_block_beside_the_one_that_it_inserts(
-    shell: InteractiveShell, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+    shell: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def as_in_a_kernel(text: str, replace: bool = False) -> None:
         shell.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})

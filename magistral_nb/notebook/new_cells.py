@@ -1,7 +1,7 @@
 """`--insert-code`: the code of an answer becomes new cells below, to be read before anybody runs them.
 
-A front end inserts one new cell for a cell that is run, whatever a kernel sends. So it gets one with all blocks in it, and
-beside it a cell for each block: our labextension makes those of it (`js/src/lab/new_cells.ts`), and others let them be.
+A front end inserts one new cell for a cell that is run, whatever a kernel sends. So it gets one with all blocks in it,
+and beside it a cell for each: our labextension makes those of it (`js/src/lab/new_cells.ts`), and others let them be.
 
 Nothing is run here. What IPython would take for a command of its own, such as `!rm` or `%run`, becomes a comment, and
 so does code that is not Python: a cell that is run unread, as by Run All, then runs Python and nothing else.

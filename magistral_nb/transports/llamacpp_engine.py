@@ -141,15 +141,18 @@ class Engine:
 
 
 def import_xllamacpp() -> Any:
-    """Return the module of llama.cpp. Raises ConfigurationError, saying how to get it, if it is not installed."""
+    """Return the module of llama.cpp. Raises ConfigurationError, saying what is missing, if it cannot be loaded."""
     # Threads that wait must not spin: on a busy machine with two cores that costs nine tenths of the speed.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import xllamacpp
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise ConfigurationError(
             "A model in this process needs the package xllamacpp.", hint='pip install "magistral_nb[local]"'
         ) from error
+    except ImportError as error:
+        hint = "On Debian and Ubuntu: apt-get install libgomp1" if "libgomp" in str(error) else ""
+        raise ConfigurationError(f"The package xllamacpp is installed and cannot be loaded: {error}.", hint=hint) from error
     return xllamacpp
 
 
