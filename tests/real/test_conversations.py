@@ -74,6 +74,21 @@ def test_a_question_that_got_no_word_is_followed_by_a_good_one(client: Client) -
     assert talk.chat("Why is grass green?").complete
 
 
+def test_a_reply_that_was_cut_off_goes_on_and_does_not_begin_anew(client: Client) -> None:
+    talk = Conversation(client)
+    plain = {"reasoning_format": "auto"}
+    cut = talk.chat("What do alligators eat?", max_tokens=20, extra_body=plain)
+    assert (cut.finish_reason, talk.turns[0].state) == ("length", "length")
+    begun = cut.thinking + cut.answer
+    reply = talk.continue_reply(max_tokens=30, extra_body=plain)
+    whole = reply.thinking + reply.answer
+    assert whole.startswith(begun)
+    assert len(whole) > len(begun) + 20
+    assert begun[:20] not in whole[20:]
+    assert [turn.reply for turn in talk.turns] == [reply]
+    assert talk.chat("And crocodiles?", max_tokens=20, extra_body=plain).usage  # what was joined is taken by the server
+
+
 def test_a_conversation_is_the_same_after_it_was_saved(client: Client, tmp_path: Any) -> None:
     talk = Conversation(client, keep_thinking="all")
     talk.chat("Why is the sky blue?", seed=1)
