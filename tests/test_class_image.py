@@ -1,6 +1,6 @@
 """The Dockerfile for a class, as it stands on the page: its commands run, in a folder that plays the image.
 
-It was built for real as well, see `docs/jupyterhub.md`. Here files are touched, and what programs are asked is written down.
+It was built for real as well, see that page. Here files are touched, and what programs are asked is written down.
 """
 
 from __future__ import annotations

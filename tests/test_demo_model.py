@@ -16,6 +16,7 @@ from magistral_nb.errors import ConfigurationError
 from magistral_nb.settings import Timeouts
 from magistral_nb.transports import Request, demo_model
 from magistral_nb.transports.llamacpp import LlamaCppModel, LlamaCppTransport
+from magistral_nb.transports.llamacpp_engine import import_xllamacpp
 
 MODEL = b"GGUF, as far as these tests go"
 REQUEST = Request(body={"messages": [], "stream": True}, timeouts=Timeouts())
@@ -211,3 +212,14 @@ def test_making_a_transport_loads_nothing() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert run.stdout == "['toy'] []\n"
+
+
+def test_an_engine_that_cannot_be_loaded_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a small image of Debian: the package is there, and a library of the system's is not."""
+    words = "libgomp.so.1: cannot open shared object file: No such file or directory"
+    (tmp_path / "xllamacpp.py").write_text(f"raise ImportError({words!r})")
+    monkeypatch.delitem(sys.modules, "xllamacpp", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"is installed and cannot be loaded: libgomp\.so\.1") as caught:
+        import_xllamacpp()
+    assert caught.value.hint == "On Debian and Ubuntu: apt-get install libgomp1"

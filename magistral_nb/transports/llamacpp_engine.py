@@ -152,7 +152,9 @@ def import_xllamacpp() -> Any:
         ) from error
     except ImportError as error:
         hint = "On Debian and Ubuntu: apt-get install libgomp1" if "libgomp" in str(error) else ""
-        raise ConfigurationError(f"The package xllamacpp is installed and cannot be loaded: {error}.", hint=hint) from error
+        raise ConfigurationError(
+            f"The package xllamacpp is installed and cannot be loaded: {error}.", hint=hint
+        ) from error
     return xllamacpp
 
 

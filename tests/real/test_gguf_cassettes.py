@@ -1,4 +1,4 @@
-"""What a file of one's own said is recorded like what a server says, and played where there is neither engine nor file."""
+"""What a file of one's own said is recorded like what a server says, and played without the engine and the file."""
 
 from __future__ import annotations
 
