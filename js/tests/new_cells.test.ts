@@ -121,6 +121,14 @@ describe("one cell for each block", () => {
     expect(await insert()).toEqual(["%%magistral", JOINED, ...CELLS, "last"]);
   });
 
+  test("two questions of a run may have the same answer", async () => {
+    watch();
+    told();
+    told();
+    await insert();
+    expect(await insert()).toEqual(["%%magistral", ...CELLS, ...CELLS, "last"]);
+  });
+
   test("a cell that comes late is left alone", async () => {
     vi.useFakeTimers();
     watch();

@@ -76,18 +76,13 @@ export function watchNotebooks(shell: Shell): void {
 }
 
 function watchKernels(context: SessionContext, notebook: SharedNotebook): void {
-  const known = new WeakSet<Kernel>();
   const hear = (kernel: Kernel, { direction, msg }: Heard): void => {
     if (direction !== "recv" || msg.header.msg_type !== "execute_reply") return;
     const told = msg.parent_header.session === kernel.clientId ? toldIn(msg.content) : undefined;
     if (told) splitWhenMade(notebook, told);
   };
-  const look = (): void => {
-    const kernel = context.session?.kernel;
-    if (!kernel || known.has(kernel)) return;
-    known.add(kernel);
-    kernel.anyMessage.connect(hear);
-  };
+  // A kernel that is here already is not connected twice.
+  const look = (): unknown => context.session?.kernel?.anyMessage.connect(hear);
   context.kernelChanged.connect(look);
   look();
 }
@@ -107,13 +102,18 @@ function toldIn(content: unknown): Told | undefined {
   return isFit ? { text: String(next.text), cells } : undefined;
 }
 
+/** Cells that are being split: two questions of a run may have had the same answer. */
+const taken = new WeakSet<Cell>();
+
 /** If no such cell comes, as in a notebook that was closed, nothing is done. */
 function splitWhenMade(notebook: SharedNotebook, told: Told): void {
   const before = new Set(notebook.cells.map(({ id }) => id));
   const look = (): void => {
-    const made = notebook.cells.find((cell) => !before.has(cell.id) && cell.getSource() === told.text);
+    const isMade = (cell: Cell): boolean => !before.has(cell.id) && !taken.has(cell) && cell.getSource() === told.text;
+    const made = notebook.cells.find(isMade);
     if (!made) return;
     stop();
+    taken.add(made);
     queueMicrotask(() => split(notebook, made, told)); // others still hear of this change
   };
   const timer = setTimeout(() => stop(), MADE_WITHIN);
