@@ -1,6 +1,6 @@
 """`--insert-code`: the code of an answer becomes new cells below, to be read before anybody runs them.
 
-A front end inserts one new cell for a cell that is run, whatever a kernel sends. So it gets one with all blocks in it,
+JupyterLab inserts one new cell for a cell that is run, whatever a kernel sends. So front ends get one with all blocks,
 and beside it a cell for each: our labextension makes those of it (`js/src/lab/new_cells.ts`), and others let them be.
 
 Nothing is run here. What IPython would take for a command of its own, such as `!rm` or `%run`, becomes a comment, and
