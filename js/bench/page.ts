@@ -18,8 +18,11 @@ export interface Figures {
 
 type Way = "ours" | "whole";
 
-/** Draws texts into a host: returns what takes in more. */
-type Drawer = (host: HTMLElement) => (more: string) => void;
+/** Takes in more of a text and, called with nothing, its end. */
+type Add = (more?: string) => void;
+type Drawer = (host: HTMLElement) => Add;
+
+const END: ReplyEvent = { type: "done", finish_reason: "stop", at: 0 };
 
 const WAYS: Readonly<Record<Way, Drawer>> = {
   whole: wholeText,
@@ -27,13 +30,15 @@ const WAYS: Readonly<Record<Way, Drawer>> = {
     addStyle(host);
     const view = new ReplyView(host);
     return (more) => {
-      const event: ReplyEvent = { type: "answer.delta", text: more, at: 0 };
-      view.add([event]);
+      if (more === undefined) view.add([END]);
+      else view.add([{ type: "answer.delta", text: more, at: 0 }]);
     };
   },
 };
 
 let measured: () => Promise<Figures>;
+let ended: () => Promise<void>;
+let compared: () => boolean;
 
 /** Draw what is there before the measuring begins. */
 async function prepare(way: Way, what: What): Promise<void> {
@@ -50,10 +55,30 @@ async function prepare(way: Way, what: What): Promise<void> {
     await rest(200);
     return watch();
   };
+  ended = async () => {
+    add();
+    await rest(500);
+  };
+  compared = () => way === "whole" || looks(host) === looks(drawnAtOnce(before + text));
+}
+
+function drawnAtOnce(text: string): HTMLElement {
+  const host = document.body.appendChild(document.createElement("div"));
+  const view = new ReplyView(host);
+  view.add([{ type: "answer.delta", text, at: 0 }, END]);
+  return host;
+}
+
+/** Return what a reader sees of an answer, but for what may be skipped and how plain code is cut. */
+function looks(host: HTMLElement): string {
+  const answer = host.querySelector(".magistral-answer")?.cloneNode(true) as HTMLElement;
+  for (const box of answer.querySelectorAll("code > .magistral-lines")) box.replaceWith(...box.childNodes);
+  answer.normalize();
+  return answer.innerHTML.replace(/ ?magistral-closed(?:-item)?/g, "").replaceAll(' class=""', "");
 }
 
 /** Bring the text as a kernel does: gathered, and by the clock, whether the page keeps up or not. */
-async function feed(add: (more: string) => void, text: string, perSecond: number): Promise<void> {
+async function feed(add: Add, text: string, perSecond: number): Promise<void> {
   const began = performance.now();
   for (let at = 0; at < text.length; ) {
     await rest(1000 / MESSAGES_A_SECOND);
@@ -93,4 +118,4 @@ function rest(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
 
-Object.assign(globalThis, { prepare, measure: () => measured() });
+Object.assign(globalThis, { prepare, measure: () => measured(), end: () => ended(), isRight: () => compared() });

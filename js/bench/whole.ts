@@ -7,7 +7,7 @@ import { addFormulas } from "../src/core/formula_rules.js";
 import { isDisplay } from "../src/core/formulas.js";
 import { addStyle } from "../src/view/style.js";
 
-export function wholeText(host: HTMLElement): (more: string) => void {
+export function wholeText(host: HTMLElement): (more?: string) => void {
   addStyle(host);
   const highlight = (code: string, language: string): string =>
     hljs.getLanguage(language) ? hljs.highlight(code, { language, ignoreIllegals: true }).value : "";
@@ -20,7 +20,7 @@ export function wholeText(host: HTMLElement): (more: string) => void {
   const box = host.appendChild(document.createElement("div"));
   box.className = "magistral magistral-reply";
   let text = "";
-  return (more) => {
+  return (more = "") => {
     const isAtEnd = host.scrollHeight - host.scrollTop - host.clientHeight < 30;
     text += more;
     box.innerHTML = parser.render(text);

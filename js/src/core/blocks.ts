@@ -5,7 +5,7 @@
  * that can be, the whole text is read once more at the end, and what was right stays the same object.
  */
 
-import { cutOf } from "./cutting.js";
+import { type Cut, cutOf } from "./cutting.js";
 import { shownNow } from "./held.js";
 import {
   type Block,
@@ -19,7 +19,12 @@ import {
 } from "./markdown.js";
 import { plain } from "./text.js";
 import { type FormulaCount, trees } from "./tokens.js";
-import { type ElementNode, same, type Tree } from "./tree.js";
+import { type CodeNode, type ElementNode, same, type Tree } from "./tree.js";
+
+interface OpenFence {
+  opening: string;
+  tree: CodeNode;
+}
 
 export class GrowingText {
   private text = "";
@@ -28,6 +33,8 @@ export class GrowingText {
   private closed: Tree[] = [];
   /** The list whose last item is still open; its closed items are in it. */
   private list: { tree: ElementNode; marker: string } | null = null;
+  /** The fence that is still open: its first line, which is read again before its open lines, and its closed ones. */
+  private fence: OpenFence | null = null;
   private formulas: FormulaCount = { formulas: 0, typeset: 0 };
   private references: References = {};
   private marks = 0;
@@ -47,7 +54,7 @@ export class GrowingText {
   /** Return what to show now. Trees of closed blocks are the same objects each time. */
   picture(): Tree[] {
     if (this.isTooMuch) return unformatted(this.text);
-    const tail = cleaned(this.text.slice(this.cut));
+    const tail = cleaned(this.openEnd());
     const shown = shownNow(tail);
     const parsed = parse(shown, { ...this.references }, true);
     this.isDoubtful ||= parsed.isDoubtful;
@@ -62,11 +69,15 @@ export class GrowingText {
   /** Return what the whole text shows; what was shown right already is the same object. */
   finish(): Tree[] {
     if (!this.isInDoubt()) {
-      const { blocks, isTooMuch } = parse(plain(this.text.slice(this.cut)), { ...this.references });
+      const { blocks, isTooMuch } = parse(plain(this.openEnd()), { ...this.references });
       if (!isTooMuch) return [...this.closed, ...this.merged(blocks, { ...this.formulas })];
     }
     const shown = [...this.closed, ...(this.list ? [this.list.tree] : [])];
     return markdown(this.text).map((tree, index) => kept(shown[index], tree));
+  }
+
+  private openEnd(): string {
+    return (this.fence?.opening ?? "") + this.text.slice(this.cut);
   }
 
   /** Tell whether something that came late may change what is closed: then the whole text is read once more. */
@@ -77,8 +88,9 @@ export class GrowingText {
   /** Keep the blocks that no later text can change, and return those that it can. */
   private close(blocks: Block[], tail: string): Block[] {
     const lines = tail.split("\n");
-    const cut = cutOf(blocks, lines.length - 1);
+    const cut = cutOf(blocks, lines);
     if (!cut) return blocks;
+    if (cut.opening !== undefined) return this.closeInFence(cut, lines);
     const { list } = this;
     const done = this.merged(cut.done, this.formulas);
     const isInList = cut.item !== undefined;
@@ -91,17 +103,29 @@ export class GrowingText {
     return cut.open;
   }
 
+  private closeInFence(cut: Cut, lines: string[]): Block[] {
+    const done = this.merged(cut.done, this.formulas);
+    const tree = done.pop() as CodeNode;
+    this.closed.push(...done);
+    this.list = null;
+    this.moveTo(lines, cut.line);
+    this.fence = { opening: `${cut.opening}\n`, tree };
+    return cut.open;
+  }
+
   private moveTo(lines: string[], line: number): void {
     const source = lines.slice(0, line).join("\n");
     if (source.includes("]:")) parse(source, this.references);
     let at = this.cut;
-    for (let count = 0; count < line; count++) at = this.text.indexOf("\n", at) + 1;
+    for (let count = this.fence ? 1 : 0; count < line; count++) at = this.text.indexOf("\n", at) + 1;
     this.cut = at;
+    this.fence = null;
   }
 
-  /** Return the trees of some blocks; a list that goes on takes in the items that are closed already. */
+  /** Return the trees of some blocks; a list or a fence that goes on takes in what of it is closed already. */
   private merged(blocks: Block[], count: FormulaCount): Tree[] {
     const shown = blocks.flatMap((block) => trees(block.tokens, count));
+    if (this.fence) return withClosedLines(this.fence.tree, shown);
     if (!this.list) return shown;
     const [first, ...rest] = shown;
     const goesOn = first?.kind === "element" && first.tag === this.list.tree.tag;
@@ -114,6 +138,10 @@ function joined(list: ElementNode, more: ElementNode): ElementNode {
   const both: ElementNode = { ...list, children: [...list.children, ...more.children] };
   if (list.loose || more.loose) both.loose = true;
   return both;
+}
+
+function withClosedLines(fence: CodeNode, [first, ...rest]: Tree[]): Tree[] {
+  return first?.kind === "code" ? [{ ...first, text: fence.text + first.text }, ...rest] : [fence];
 }
 
 /** Only items with a paragraph tell whether their list is loose. */

@@ -1,7 +1,8 @@
 /** A text that grows on the page, block by block. The thinking is one, and the answer another. */
 
 import { GrowingText } from "../core/blocks.js";
-import type { Tree } from "../core/tree.js";
+import type { ElementNode, Tree } from "../core/tree.js";
+import { LongParagraph } from "./long_paragraph.js";
 import { patch } from "./patch.js";
 
 /** The last few blocks are always laid out: only those above may be skipped while they are out of sight. */
@@ -13,6 +14,7 @@ export class GrowingView {
   private drawn: Tree[] = [];
   private isWhole = false;
   private skipped = 0;
+  private readonly last = new LongParagraph();
 
   constructor(private readonly box: HTMLElement) {}
 
@@ -28,11 +30,31 @@ export class GrowingView {
   /** Draw what there is; `isOver`: no more will come. */
   draw(isOver: boolean): void {
     if (this.isWhole) return;
-    const wanted = isOver ? this.text.finish() : this.text.picture();
+    const wanted = this.asBoxed(isOver ? this.text.finish() : this.text.picture(), isOver);
     patch(this.box, this.drawn, wanted, !isOver);
     this.drawn = wanted;
     this.isWhole = isOver;
     this.skip(wanted.length - NEVER_SKIPPED);
+  }
+
+  /** Prepare for the next picture, once this one is seen: to measure costs nothing then. */
+  settle(): void {
+    const at = this.drawn.length - 1;
+    const drawn = this.drawn[at];
+    if (this.isWhole || !isParagraph(drawn)) return;
+    this.drawn = this.drawn.with(at, this.last.split(this.box.childNodes[at] as HTMLElement, drawn));
+  }
+
+  /** Only the last block may stand in boxes, and only while it grows. */
+  private asBoxed(wanted: Tree[], isOver: boolean): Tree[] {
+    const at = this.drawn.length - 1;
+    const [drawn, grown] = [this.drawn[at], wanted[at]];
+    if (!isParagraph(drawn)) return wanted;
+    const goesOn = !isOver && at === wanted.length - 1 && isParagraph(grown);
+    const boxed = goesOn ? this.last.boxedAs(grown) : null;
+    if (boxed) return wanted.with(at, boxed);
+    this.drawn = this.drawn.with(at, this.last.join(drawn));
+    return wanted;
   }
 
   private skip(count: number): void {
@@ -44,6 +66,10 @@ export class GrowingView {
     this.skipped = Math.max(0, count);
     for (const block of [...this.box.children].slice(this.skipped)) markItems(block, NEVER_SKIPPED);
   }
+}
+
+function isParagraph(tree: Tree | undefined): tree is ElementNode {
+  return tree?.kind === "element" && tree.tag === "p";
 }
 
 /** The items of a long list may be skipped one by one. */

@@ -2,6 +2,8 @@
 
 const SHORTEST_PAUSE = 1000 / 15;
 const PAUSE_FOR_COST = 4;
+/** However long the last picture took: it may have been the first, of much that came at once. */
+const LONGEST_PAUSE = 1_500;
 const FRAME = 1000 / 60;
 /** Two frames pass until a page that has nothing to do shows what was drawn. */
 const TWO_FRAMES = 2 * FRAME + 2;
@@ -13,7 +15,11 @@ export class Pace {
   private isShown = true;
   private waiting: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(private readonly draw: () => void) {}
+  /** `settle` is called when what was drawn is seen. */
+  constructor(
+    private readonly draw: () => void,
+    private readonly settle: () => void,
+  ) {}
 
   /** Draw soon: what is asked for in the meantime is drawn with it. */
   ask(): void {
@@ -39,6 +45,7 @@ export class Pace {
       this.isShown = true;
       const took = Math.min(performance.now() - began - TWO_FRAMES, LONGEST_WAIT);
       this.pause = Math.max(this.pause, pauseFor(took));
+      this.settle();
     });
   }
 
@@ -56,7 +63,7 @@ export class Pace {
 }
 
 function pauseFor(cost: number): number {
-  return Math.max(SHORTEST_PAUSE, PAUSE_FOR_COST * cost);
+  return Math.min(LONGEST_PAUSE, Math.max(SHORTEST_PAUSE, PAUSE_FOR_COST * cost));
 }
 
 /** Call when the page has laid out, painted and shown what was drawn: that is most of what a long block costs. */

@@ -38,7 +38,10 @@ export class ReplyView {
   private readonly error: HTMLElement;
   private readonly footer: FooterView;
   private readonly announced: HTMLElement;
-  private readonly pace = new Pace(() => this.draw());
+  private readonly pace = new Pace(
+    () => this.draw(),
+    () => this.settle(),
+  );
   private readonly clock = new Clock(() => this.pace.ask());
   private readonly follower: PageFollower;
 
@@ -145,6 +148,12 @@ export class ReplyView {
     drawError(this.error, failed);
     this.drawState();
     if (!isOver) this.follower.after(); // also lays the page out, so that the pace knows what that costs
+  }
+
+  private settle(): void {
+    if (this.transcript.isOver) return;
+    this.thinking?.settle();
+    this.answer.settle();
   }
 
   private drawThinking(): void {

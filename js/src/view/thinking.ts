@@ -82,6 +82,11 @@ export class ThinkingView {
     this.drawText();
   }
 
+  /** What was drawn is seen. */
+  settle(): void {
+    if (this.isOpen && !this.isOver) this.text.settle();
+  }
+
   private details({ seconds, isOver, tokens }: ThinkingState): string[] {
     const count = grouped(tokens ?? Math.ceil(this.text.whole.length / CHARACTERS_A_TOKEN));
     if (isOver) return tokens ? [LABELS.countedTokens(count)] : [];
