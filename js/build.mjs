@@ -21,6 +21,9 @@ const FONTS = new Set(
   ),
 );
 
+/** The look, by subject; of two rules that are as strong, the later wins. */
+const STYLES = "base above thinking text code formulas below media".split(" ");
+
 /** KaTeX's style, for what is in a reply only, with its fonts inside. */
 export function katexStyle() {
   const css = readFileSync(`${KATEX}katex.min.css`, "utf8");
@@ -45,7 +48,8 @@ const styles = {
     setup.onResolve({ filter: /^magistral:bundle$/ }, () => ({ path: "./magistral.js", external: true }));
     setup.onResolve({ filter: /^magistral:style$/ }, () => ({ path: "style", namespace: "magistral" }));
     setup.onLoad({ filter: /.*/, namespace: "magistral" }, async () => {
-      const own = await readFile(new URL("style/magistral.css", import.meta.url), "utf8");
+      const files = STYLES.map((name) => readFile(new URL(`style/${name}.css`, import.meta.url), "utf8"));
+      const own = (await Promise.all(files)).join("\n");
       const all = await build({
         stdin: { contents: forTheViewOnly(katexStyle() + own), loader: "css" },
         bundle: true,
