@@ -119,7 +119,7 @@ function offsetOf(range: Range, node: Text, top: number): number {
 
 function isSelected(paragraph: HTMLElement): boolean {
   const selection = paragraph.ownerDocument.getSelection();
-  return Boolean(selection && !selection.isCollapsed && selection.containsNode(paragraph, true));
+  return Boolean(selection && !selection.isCollapsed && selection.getRangeAt(0).intersectsNode(paragraph));
 }
 
 /** Select again what was selected, after nodes were moved. */
