@@ -53,10 +53,13 @@ cassettes: $(VENV)/.dev ## record the lessons anew: make cassettes ENDPOINT=navi
 	@$(BIN)/python -m magistral_nb demo --install
 	@$(BIN)/python scripts/record_cassettes.py "$(ENDPOINT)" $(OPTIONS)
 
-bench: $(VENV)/.bench ## what the package costs, and what its users see when things go wrong, beside others, as tables
+bench: $(VENV)/.bench $(JS_BUILT) ## what the package costs, and what its users see when things go wrong, beside others, as tables
 	$(BIN)/python -m benchmarks.bench_import
 	$(BIN)/python -m benchmarks.bench_stream
 	$(BIN)/python -m benchmarks.bench_faults
+	$(BIN)/python -m benchmarks.bench_notebook
+	chromium="$$(sh scripts/chromium.sh)" && PATH="$$(sh scripts/node.sh $(BIN)):$$PATH" CHROMIUM="$$chromium" \
+		$(BIN)/python -m benchmarks.bench_frames
 
 release-check: $(VENV)/.dev ## build what would be released, and try it in an empty environment
 	$(BIN)/python scripts/release_check.py

@@ -1,12 +1,15 @@
-/** Frames while a reply grows, against rendering the whole text again: `node bench/run.mjs [WHAT…] [--runs=3]`. */
+/** Frames while a reply grows, against rendering the whole text again: `node bench/run.mjs [WHAT…] [--runs=3] [--json=FILE]`. */
 
+import { writeFile } from "node:fs/promises";
 import { chromium } from "playwright-core";
 
 const FLAGS =
   "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage --allow-file-access-from-files";
 const names = process.argv.slice(2).filter((one) => !one.startsWith("--"));
 const runs = Number(process.argv.find((one) => one.startsWith("--runs="))?.slice(7) ?? 0);
-const RUNS = { empty: 3, tail: 5, list: 3, formulas: 3, fence: 3 };
+const file = process.argv.find((one) => one.startsWith("--json="))?.slice(7);
+const rows = [];
+const RUNS = { empty: 3, tail: 5, list: 5, formulas: 5, fence: 5 };
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -25,12 +28,14 @@ for (const what of names.length ? names : Object.keys(RUNS)) {
   const ours = medians(found.ours);
   const whole = medians(found.whole);
   for (const [way, one] of Object.entries({ ours, whole })) console.log(row(what, way, one));
+  rows.push({ what, way: "whole", ...whole }, { what, way: "ours", ...ours });
   const ratios = ["dropped", "longestTask", "longestCpu", "longestGap", "atEnd"].map((key) =>
     ratio(whole[key], ours[key]),
   );
   console.log(`| ${what} | whole / ours | | | ${ratios.join(" | ")} |`);
 }
 await browser.close();
+if (file) await writeFile(file, JSON.stringify({ browser: browser.version(), rows }));
 process.exit(isRight ? 0 : 1);
 
 async function once(way, what) {
