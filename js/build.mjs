@@ -1,7 +1,7 @@
 /**
  * Builds what is loaded once per page: the view with KaTeX, its fonts and its style, as one module; and the stub that
  * each widget carries. `node build.mjs --demo`: the demo and the benchmark's page, in `build/`.
- * `node build.mjs --licences`, after `jupyter-builder build`: the licences of what the bundle holds, beside the packed chunk.
+ * `node build.mjs --finish`, after `jupyter-builder build`: what the labextension needs and its packer does not know.
  */
 
 import { readFileSync } from "node:fs";
@@ -11,7 +11,10 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const STATIC = fileURLToPath(new URL("../magistral_nb/static/", import.meta.url));
+const LICENCES = fileURLToPath(new URL("lib/third-party-licenses.json", import.meta.url));
 const KATEX = fileURLToPath(new URL("node_modules/katex/dist/", import.meta.url));
+// Leaves a small piece of its own in each labextension.
+const PACKER = "node_modules/@rspack/core";
 const MOST_KILOBYTES = 450;
 const MOST_STUB_BYTES = 1_536;
 // What formulas in prose need. The rest (bold Fraktur and the like) falls back to the nearest that is here.
@@ -74,17 +77,23 @@ const COMMON = {
   absWorkingDir: fileURLToPath(new URL(".", import.meta.url)),
 };
 
-/** The licences of all packages that the bundle holds a part of. */
+/** The licences of all packages that the bundle holds a part of, in the form that JupyterLab's Help > Licenses reads. */
 async function licences(inputs) {
   const folders = inputs.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []);
-  const texts = [...new Set([...folders, "node_modules/katex"])].sort().map(async (folder) => {
+  const all = [...new Set([...folders, "node_modules/katex", PACKER])].sort().map(async (folder) => {
     const at = new URL(`${folder}/`, import.meta.url);
     const { name, version, license } = JSON.parse(await readFile(new URL("package.json", at), "utf8"));
     const file = (await readdir(at)).find((one) => /^licen[cs]e/i.test(one));
-    const text = file ? await readFile(new URL(file, at), "utf8") : "";
-    return `${name} ${version} (${license})\n\n${text.trim()}\n`;
+    if (!file) throw new Error(`${name} ${version} brings no text of its licence`);
+    const text = (await readFile(new URL(file, at), "utf8")).trim();
+    return { name, versionInfo: version, licenseId: license, extractedText: text };
   });
-  return (await Promise.all(texts)).join(`\n${"-".repeat(80)}\n\n`);
+  return Promise.all(all);
+}
+
+function inWords(packages) {
+  const texts = packages.map((one) => `${one.name} ${one.versionInfo} (${one.licenseId})\n\n${one.extractedText}\n`);
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
 /** What `jupyter-builder build` packs: two small modules, and the same bundle as their lazy chunk. */
@@ -98,21 +107,28 @@ async function lab() {
   await copyFile(`${STATIC}magistral.js`, new URL("lib/magistral.js", import.meta.url));
 }
 
+/** The licences of what is in the bundle, which its packer does not see, and who installed the labextension. */
+async function finishLab() {
+  const folder = `${STATIC}../labextension/`;
+  await copyFile(`${STATIC}third-party-licenses.txt`, `${folder}static/third-party-licenses.txt`);
+  await copyFile(LICENCES, `${folder}static/third-party-licenses.json`);
+  await copyFile(new URL("install.json", import.meta.url), `${folder}install.json`);
+}
+
 async function main() {
-  if (process.argv.includes("--licences")) {
-    // the packer of labextensions does not see what is in a bundle
-    await copyFile(`${STATIC}third-party-licenses.txt`, `${STATIC}../labextension/static/third-party-licenses.txt`);
-    return;
-  }
+  if (process.argv.includes("--finish")) return finishLab();
   if (process.argv.includes("--demo")) {
     await build({ ...COMMON, entryPoints: ["demo/page.ts"], outfile: "build/demo.js" });
     await build({ ...COMMON, entryPoints: ["bench/page.ts"], outfile: "build/bench.js" });
     return;
   }
   await mkdir(STATIC, { recursive: true });
+  await mkdir(new URL("lib/", import.meta.url), { recursive: true });
   const bundle = { ...COMMON, entryPoints: ["src/widget/bundle.ts"], outfile: `${STATIC}magistral.js` };
   const { metafile } = await build({ ...bundle, metafile: true });
-  await writeFile(`${STATIC}third-party-licenses.txt`, await licences(Object.keys(metafile.inputs)));
+  const packages = await licences(Object.keys(metafile.inputs));
+  await writeFile(`${STATIC}third-party-licenses.txt`, inWords(packages));
+  await writeFile(LICENCES, JSON.stringify({ packages }, null, 1));
   await build({ ...COMMON, entryPoints: ["src/widget/index.ts"], outfile: `${STATIC}stub.js` });
   await lab();
   const zipped = gzipSync(await readFile(`${STATIC}magistral.js`), { level: 9 });
