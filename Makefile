@@ -1,5 +1,5 @@
 # The house around the package. Two commands for everyone: `make demo` and `make test`; `make help` shows the rest.
-# Nothing is installed outside .venv and .venv-transformers, except Debian's Chromium by `make test` where that is run as root.
+# Nothing is installed outside .venv, .venv-transformers and .venv-oldest, except Debian's Chromium by `make test` where that is run as root.
 # Kept to what GNU make 3.81 (macOS) understands.
 
 PYTHON ?= python3
@@ -9,18 +9,22 @@ BIN := $(VENV)/bin
 TORCH_VENV := .venv-transformers
 TORCH ?= torch==2.13.0
 PIP := $(BIN)/python -m pip install --quiet
+# The oldest that work, found by trying; `lab` in pyproject.toml says the same.
+OLDEST_VENV := .venv-oldest
+OLDEST := 'jupyterlab==4.0.2' 'notebook==7.0.0' 'ipykernel==6.19.4'
 JS_READY := js/node_modules/.ready
-JS_BUILT := magistral_nb/static/magistral.js.gz
-LAB_BUILT := magistral_nb/labextension/package.json
-JS_SOURCES := js/build.mjs $(wildcard js/src/*.ts js/src/*/*.ts js/style/*)
-NPM = PATH="$$(sh scripts/node.sh $(BIN)):$$PATH" npm
+# The last that the build writes: the bundle for widgets is then there too.
+LAB_BUILT := magistral_nb/labextension/install.json
+JS_SOURCES := js/build.mjs js/install.json js/package.json magistral_nb/_version.py \
+	$(wildcard js/src/*.ts js/src/*/*.ts js/style/*)
+NPM = PATH="$(CURDIR)/$(BIN):$$(sh scripts/node.sh $(BIN)):$$PATH" npm
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo check test test-transformers cassettes bench release-check clean
+.PHONY: help setup demo lab-dev check test test-transformers test-oldest cassettes bench release-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,8 +32,14 @@ help: ## show this list
 setup: $(VENV)/.dev ## make .venv with the package (editable) and all tools for working on it
 
 demo: $(VENV)/.demo ## install what the demo needs, then ask a real small model in a real notebook
+	@if sh scripts/node.sh >/dev/null; then $(MAKE) --no-print-directory lab-dev || \
+	echo "The page's half could not be built, so JupyterLab shows what Python draws. The demo goes on."; fi
 	@$(BIN)/python -m magistral_nb demo --install
 	@$(BIN)/python -m magistral_nb demo
+
+lab-dev: $(LAB_BUILT) ## build the page's half and link the labextension into .venv, for its JupyterLab and Notebook 7
+	@mkdir -p $(VENV)/share/jupyter/labextensions
+	@ln -sfn "$(CURDIR)/magistral_nb/labextension" $(VENV)/share/jupyter/labextensions/magistral_nb
 
 check: $(VENV)/.dev $(JS_READY) ## style, types, and the floors that imports must keep, in Python and in TypeScript
 	$(BIN)/ruff check .
@@ -48,6 +58,10 @@ test-transformers: $(TORCH_VENV)/.test ## the tests of Client("transformers"), w
 	@$(TORCH_VENV)/bin/python -m magistral_nb demo --install
 	@$(TORCH_VENV)/bin/python -m pytest -m transformers tests/transformers
 
+test-oldest: $(OLDEST_VENV)/.test $(LAB_BUILT) ## one live reply in the oldest JupyterLab and kernel that work
+	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(OLDEST_VENV)/bin/python -m pytest -m browser \
+	tests/browser/test_oldest_lab.py
+
 cassettes: $(VENV)/.dev ## record the lessons anew: make cassettes ENDPOINT=navigator. Says first what it will cost
 	@test -n "$(ENDPOINT)" || { echo 'Say where to ask: make cassettes ENDPOINT=navigator (or demo, …)'; exit 2; }
 	@$(BIN)/python -m magistral_nb demo --install
@@ -65,18 +79,17 @@ release-check: $(VENV)/.dev ## build what would be released, and try it in an em
 	$(BIN)/python scripts/release_check.py
 
 clean: ## remove the environments and everything that was built
-	rm -rf $(VENV) $(TORCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(TORCH_VENV) $(OLDEST_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf js/node_modules js/lib js/build magistral_nb/static magistral_nb/labextension
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(JS_BUILT): $(JS_SOURCES) | $(JS_READY)
-	@$(NPM) --prefix js run --silent build
-
-$(LAB_BUILT): $(JS_BUILT) | $(VENV)/.test
-	@PATH="$(CURDIR)/$(BIN):$$PATH"; $(NPM) --prefix js run --silent build:lab
+$(LAB_BUILT): $(JS_SOURCES) | $(JS_READY)
+	@echo "Building the page's half …"
+	@said="$$($(NPM) --prefix js run --silent build:lab 2>&1)" || { echo "$$said"; exit 1; }
 
 $(JS_READY): js/package-lock.json | $(VENV)/.python
 	@echo "Installing what js/ is built and tested with (half a minute or so) …"
+	@$(PIP) --group page
 	@$(NPM) --prefix js ci --silent
 	@touch $@
 
@@ -106,6 +119,14 @@ $(VENV)/.bench: $(VENV)/.dev
 $(VENV)/.test: $(VENV)/.python pyproject.toml
 	@echo "Installing the package and what its tests need into $(VENV) (a minute or two) …"
 	@$(PIP) --editable '.[local,lab]' --group dev --group browser
+	@touch $@
+
+$(OLDEST_VENV)/.test: pyproject.toml
+	@rm -rf $(OLDEST_VENV)
+	$(PYTHON) -m venv $(OLDEST_VENV)
+	@$(OLDEST_VENV)/bin/python -m pip install --quiet --upgrade pip # dependency groups need pip 25.1
+	@echo "Installing the oldest JupyterLab and kernel that work (a minute or so) …"
+	@$(OLDEST_VENV)/bin/python -m pip install --quiet --editable . $(OLDEST) --group test --group browser
 	@touch $@
 
 $(TORCH_VENV)/.test: pyproject.toml

@@ -24,7 +24,7 @@ def choose_view(wanted: str, shell: Any, control: Control) -> tuple[str, str]:
     if wanted in ("html", "text"):
         return wanted, "%config Magistral.view"
     if not is_built():
-        return "html", "the page's half is not built: npm --prefix js run build"
+        return "html", "the page's half is not built: make lab-dev"
     if wanted == "widget":
         return wanted, "%config Magistral.view"
     hindrance = _hindrance(shell, control)
