@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-PATIENCE = 60  # seconds until JupyterLab answers
+PATIENCE = 120  # seconds until JupyterLab answers
 
 
 def check_list(programs: Path, environment: Mapping[str, str]) -> None:
@@ -53,8 +53,16 @@ def check_server(programs: Path, environment: Mapping[str, str], home: Path) -> 
         code = _get(f"http://127.0.0.1:{port}/lab/extensions/magistral_nb/{entry}?token={token}")
         print(f"JupyterLab serves the labextension: {entry}, {len(code):,} bytes")
     finally:
-        server.terminate()
+        _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
         server.wait(20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait(5)
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> str:
