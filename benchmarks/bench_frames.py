@@ -66,7 +66,7 @@ def ratio(whole: float, ours: float) -> str:
 def main() -> None:
     """Read the command line, measure, publish."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("texts", nargs="*", default=list(TEXTS), choices=[*TEXTS, []], metavar="TEXT")
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help=" ".join(TEXTS))
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--from", dest="read", type=Path, nargs="+", help="publish numbers that were measured before")
     arguments = parser.parse_args()
@@ -74,7 +74,7 @@ def main() -> None:
         parts = [json.loads(path.read_text("utf-8")) for path in arguments.read]
         numbers, status = {**parts[0], "rows": [row for part in parts for row in part["rows"]]}, 0
     else:
-        numbers, status = measure(arguments.texts, arguments.runs)
+        numbers, status = measure(arguments.texts or list(TEXTS), arguments.runs)
     head = ["text", "way", *NUMBERS.values()]
     load = f"Chromium {numbers['browser']}; medians of {arguments.runs}."
     publish("frames", f"{load}\n\n{table(head, rows(numbers['rows']))}")

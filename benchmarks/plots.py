@@ -63,7 +63,7 @@ def frames(rows: Sequence[Mapping[str, Any]]) -> None:
         found = [next(row["longestTask"] for row in rows if (row["what"], row["way"]) == (name, way)) for name in names]
         bars = plot.barh(places + 0.2 - 0.4 * number, found, 0.38, color=COLOURS[2 - 2 * number], label=label)
         plot.bar_label(bars, [f"{value:,.0f}" for value in found], padding=3, color=INK, fontsize=8)
-    plot.set(xscale="log")
+    plot.set(xscale="log", xlim=(1, None))
     plot.set_yticks(places, names)
     plot.invert_yaxis()
     plot.legend(frameon=False, labelcolor=INK, fontsize=9, loc="lower right")
