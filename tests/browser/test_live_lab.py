@@ -149,8 +149,8 @@ def test_a_page_that_is_loaded_in_mid_stream_goes_on_while_the_cell_runs(
     expect(lesson.locator(".magistral-reply")).to_contain_text("unfinished: `%magistral recover`", timeout=2_000)
     expect(lesson.locator(".magistral-reply")).to_contain_text("word3")
     expect(live(lesson).locator(".magistral-answer")).to_contain_text("word3", timeout=6_000)
-    assert lesson.evaluate(f"() => {KERNEL}.status") != "idle"
     now = len(live(lesson).locator(".magistral-answer").inner_text().split())
+    assert now < 150  # so the cell runs
     expect(live(lesson).locator(".magistral-answer")).to_contain_text(f"word{now + 5}", timeout=3_000)
     whole = lesson.locator(".magistral-reply[aria-busy=false] .magistral-answer")
     expect(whole).to_contain_text("word159", timeout=30_000)
