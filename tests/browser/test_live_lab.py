@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -140,28 +141,35 @@ def test_stop_in_mid_stream_and_before_the_first_word(lesson: Page, server: Fake
 def test_a_page_that_is_loaded_in_mid_stream_goes_on_while_the_cell_runs(
     lesson: Page, server: FakeServer, lab: JupyterLab
 ) -> None:
-    server.play(slowly(NUMBERED, 0.1))
+    go_on = threading.Event()
+    words = slowly(NUMBERED, 0.1)
+    at_most_a_minute = [lambda: go_on.wait(5) or True] * 12
+    server.play([*words[:140], *at_most_a_minute, *words[140:]])
     lesson.evaluate(START_CELL, 1)
     wait_for_renewal(lesson)
     lesson.evaluate(SAVE)
     lab.open(lesson, "lesson.ipynb")
-    # At once what was saved; then, while the kernel is busy, all of it, and each new word.
-    expect(lesson.locator(".magistral-reply")).to_contain_text("unfinished: `%magistral recover`", timeout=2_000)
+    # At once what was saved; then, while the cell runs, all of it, and each new word.
+    expect(lesson.locator(".magistral-reply")).to_contain_text("unfinished: `%magistral recover`", timeout=2_500)
     expect(lesson.locator(".magistral-reply")).to_contain_text("word3")
-    expect(live(lesson).locator(".magistral-answer")).to_contain_text("word3", timeout=6_000)
-    now = len(live(lesson).locator(".magistral-answer").inner_text().split())
-    assert now < 150  # so the cell runs
-    expect(live(lesson).locator(".magistral-answer")).to_contain_text(f"word{now + 5}", timeout=3_000)
+    expect(live(lesson).locator(".magistral-answer")).to_contain_text("word59", timeout=20_000)
+    assert live(lesson).locator(".magistral-answer").inner_text().split() == [f"word{n}" for n in range(60)]
+    go_on.set()
+    expect(live(lesson).locator(".magistral-answer")).to_contain_text("word65", timeout=9_000)
     whole = lesson.locator(".magistral-reply[aria-busy=false] .magistral-answer")
     expect(whole).to_contain_text("word159", timeout=30_000)
     assert whole.inner_text().split() == [f"word{n}" for n in range(160)]
     no_widget_error(lesson)
     # The kernel's last picture does not reach this page by itself, but the notebook has it all the same.
-    expect(lesson.locator(".magistral-footer")).to_contain_text("magistral-small", timeout=5_000)
-    lesson.wait_for_timeout(1_500)
+    lesson.wait_for_function(
+        """() => {
+            const cell = window.jupyterapp.shell.currentWidget.content.widgets[1];
+            return cell.model.outputs.toJSON()[0].data['text/html']?.includes('word159');
+        }""",
+        timeout=10_000,
+    )
     (kept,) = saved(lab, lesson).cells[1].outputs
     assert set(kept.data) == {REPLY_MIME, "text/html", "text/plain"}
-    assert "word159" in kept.data["text/html"]
 
 
 def test_two_pages_of_one_kernel_and_stop_in_the_second(
