@@ -1,5 +1,6 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { greet } from "../src/lab/greeting.js";
 import { LiveReply } from "../src/lab/live.js";
 import { ASSETS, type Bundle, type Message, type Slot, type WatchKernel } from "../src/widget/assets.js";
 import * as bundle from "../src/widget/bundle.js";
@@ -218,4 +219,15 @@ describe("a reply that is not finished", () => {
     await wait();
     expect(renderReply).toHaveBeenCalledWith(host, model);
   });
+});
+
+test("a kernel is greeted where a stored reply is drawn, and not once for each of many", async () => {
+  for (const id of ["a", "b", "c"]) greet(host, id);
+  expect(kernel.asked).toEqual([{ type: "hello", id: "a" }]);
+  await wait(6_000);
+  greet(host, "d");
+  expect(kernel.asked.at(-1)).toEqual({ type: "hello", id: "d" });
+  delete page[ASSETS];
+  greet(host, "e"); // in a page without a plugin nothing is known of kernels
+  expect(kernel.asked).toHaveLength(2);
 });

@@ -138,6 +138,20 @@ def test_stop_in_mid_stream_and_before_the_first_word(lesson: Page, server: Fake
     assert error["ename"] == "Stopped"
 
 
+def test_a_kernel_that_has_waited_in_vain_for_the_page_asks_it_again(lesson: Page, server: FakeServer) -> None:
+    """As after a first cell that was out of sight."""
+    code = "get_ipython().magics_manager.registry['Magistral'].control.is_deaf = True"
+    lesson.evaluate(f"async code => {{ await {KERNEL}.requestExecute({{code}}).done; }}", code)
+    run_cell(lesson, 2)
+    assert "html  (the page did not say that it draws)" in outputs(lesson, 2)[0]["text"]
+    server.play(slowly(WORDS[:12], 0.05))
+    run_cell(lesson, 1)
+    expect(lesson.locator(".magistral-stored .magistral-answer")).to_contain_text("word1")
+    lesson.wait_for_timeout(300)
+    run_cell(lesson, 2)
+    assert "widget  (a page with cells asks)" in outputs(lesson, 2)[0]["text"]
+
+
 def test_a_page_that_is_loaded_in_mid_stream_goes_on_while_the_cell_runs(
     lesson: Page, server: FakeServer, lab: JupyterLab
 ) -> None:

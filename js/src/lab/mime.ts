@@ -3,6 +3,7 @@
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import type { Message as LuminoMessage } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
+import { greet } from "./greeting.js";
 import { LiveReply } from "./live.js";
 import type { Live } from "./live_model.js";
 import { loadBundle } from "./loading.js";
@@ -49,6 +50,7 @@ class StoredReply extends Widget implements IRenderMime.IRenderer {
     if (this.isDisposed || model !== this.model) return;
     this.clear();
     this.forget = renderStored(this.node, model.data[MIME], id);
+    if (this.isAttached) greet(this.node, id);
   }
 
   /** The page draws the new data itself: by this renderer, or by another if they are of another type. */
