@@ -48,8 +48,9 @@ from tests.fake_server import MODELS, FakeServer
 from tests.test_client import GOOD, KEY, events_of
 
 MATRIX = {row["id"]: row for row in json.loads((Path(__file__).parent / "data" / "faults.json").read_text("utf-8"))}
-LATER = {"F58": "the saved output", "F60": "batch", "F61": "batch"}
-ELSEWHERE = {"F55", "F56", "F57", "F62"}  # how readers stop: test_stopping.py; files: test_conversation_files.py
+LATER = {"F60": "batch", "F61": "batch"}
+ELSEWHERE = {"F55", "F56", "F57", "F58", "F62"}
+"""How readers stop: test_stopping; what a kernel leaves: browser/test_acceptance; files: test_conversation_files."""
 MEGABYTE = 1024 * 1024
 BEGUN = events_of({"reasoning": "Half a thought"}, {"content": "Half an answer"}, finish=None)
 KEPT = ("Half a thought", "Half an answer")

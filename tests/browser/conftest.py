@@ -17,6 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser.jupyterlab import JupyterLab
+from tests.browser.listener import Listener
+from tests.hostile import HOST
+
+pytest.register_assert_rewrite("tests.browser.harm")
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright, Request
@@ -68,6 +72,40 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 def jupyterlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
     with JupyterLab(tmp_path_factory.mktemp("jupyterlab")) as lab:
         yield lab
+
+
+@pytest.fixture(scope="package")
+def locked_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    """Give a server as people have it: with a token, guarded against XSRF, and with our labextension."""
+    with JupyterLab(tmp_path_factory.mktemp("locked"), labextension=True, locked=True) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="package")
+def listener() -> Iterator[Listener]:
+    with Listener() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="package")
+def open_browser(playwright: Playwright, listener: Listener) -> Iterator[Browser]:
+    """Give a Chromium that takes the listener for `collect.invalid`, its subdomains, and every port of theirs."""
+    browser = launch(playwright, f"MAP {HOST} 127.0.0.1:{listener.port}", f"MAP *.{HOST} 127.0.0.1:{listener.port}")
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def victim(open_browser: Browser) -> Iterator[Page]:
+    """Give a page that fails the test if a dialog or a second page opens."""
+    context = open_browser.new_context(viewport={"width": 1200, "height": 1000})
+    page = context.new_page()
+    opened: list[str] = []
+    page.on("dialog", lambda dialog: opened.append(dialog.message))
+    page.on("popup", lambda popup: opened.append(popup.url))
+    yield page
+    assert opened == []
+    context.close()
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ def hard_to_read(page: Page, inside: str) -> list[str]:
     """Return the texts inside a selector whose contrast with their background is below 4.5 : 1, as WCAG 2 counts it."""
     texts: list[str] = page.evaluate(
         """inside => {
-            const channels = css => (css.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+            // rgb() counts to 255, and color(srgb …), which is what a mix of colours comes to, to 1
+            const channels = css => (css.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number)
+                .map((value, i) => i < 3 && css.startsWith('color(srgb') ? 255 * value : value);
             const over = ([r, g, b, a = 1], under, alpha = 1) =>
                 [r, g, b].map((value, i) => value * a * alpha + under[i] * (1 - a * alpha));
             const luminance = color => color

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import magistral_nb
 
@@ -33,6 +34,7 @@ _QUIET: dict[str, dict[str, Any]] = {
 PACKAGE = Path(magistral_nb.__file__).parent
 NAME = str(json.loads((PACKAGE.parent / "js" / "package.json").read_text("utf-8"))["name"])
 """Of our labextension."""
+FrontEnd = Literal["lab", "notebook"]
 _FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config",
     "JUPYTER_DATA_DIR": "data",
@@ -47,10 +49,12 @@ class JupyterLab:
     """A server with folders of its own below `home`. Use it with `with`, and put notebooks in `notebooks`.
 
     labextension : whether pages have ours. It need not be installed; where it is, it is switched off otherwise.
+    locked : whether the server asks for a token and guards against XSRF, as people's servers do.
     """
 
-    def __init__(self, home: Path, *, labextension: bool = False) -> None:
+    def __init__(self, home: Path, *, labextension: bool = False, locked: bool = False) -> None:
         self.home, self.labextension = home, labextension
+        self.token = secrets.token_hex() if locked else ""
         self.notebooks = home / "notebooks"
         self.notebooks.mkdir(parents=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -104,10 +108,11 @@ class JupyterLab:
         """Choose "JupyterLab Light" or "JupyterLab Dark" for the pages that are opened next."""
         self.set("@jupyterlab/apputils-extension/themes.jupyterlab-settings", {"theme": name})
 
-    def open(self, page: Page, name: str) -> None:
+    def open(self, page: Page, name: str, *, front_end: FrontEnd = "lab") -> None:
         """Open a notebook of the `notebooks` folder, and return when it is there to be read."""
         self._opened += 1  # a workspace of its own: no tab of an earlier test comes back
-        page.goto(f"{self.url}/lab/workspaces/test-{self._opened}/tree/{name}")
+        place = f"lab/workspaces/test-{self._opened}/tree" if front_end == "lab" else "notebooks"
+        page.goto(f"{self.url}/{place}/{name}" + (f"?token={self.token}" if self.token else ""))
         page.wait_for_function(
             """name => {
                 const notebook = window.jupyterapp?.shell?.currentWidget;
@@ -126,11 +131,12 @@ class JupyterLab:
             "--ip=127.0.0.1",
             f"--port={self.port}",
             "--ServerApp.port_retries=0",
-            "--IdentityProvider.token=",
+            f"--IdentityProvider.token={self.token}",
             "--ServerApp.password=",
             f"--ServerApp.root_dir={self.notebooks}",
-            "--ServerApp.disable_check_xsrf=True",
+            f"--ServerApp.disable_check_xsrf={not self.token}",
             "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
         ]
 
     def _wait_until_it_answers(self) -> None:

@@ -10,14 +10,13 @@ trusts in JupyterLab and in Notebook 7, and nbconvert's page.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Page, Playwright
 
 from magistral_nb.errors import MagistralError
 from magistral_nb.notebook.outcomes import show_in_one_line
@@ -25,6 +24,7 @@ from magistral_nb.rendering.live import live_answer_html, live_thinking_html
 from magistral_nb.rendering.prompt import prompt_html, prompt_text
 from magistral_nb.rendering.waiting import waiting_html
 from tests.browser.conftest import launch
+from tests.browser.harm import assert_harmless
 from tests.browser.jupyterlab import JupyterLab, run_cell, wait_for_kernel
 from tests.browser.listener import Listener
 from tests.hostile import HOST, TEXTS
@@ -33,54 +33,6 @@ from tests.test_hostile import hostile_prompt, hostile_reply
 pytestmark = pytest.mark.browser
 BOXES = 4 * len(TEXTS)
 """Replies, live thinking, live answers and prompts; what stands while one waits is counted with the live ones."""
-
-HARM = """host => {
-    const harm = [];
-    const slack = 10;  // a space at the end of a line, and the border of code, may hang over
-    const boxes = [...document.querySelectorAll('.magistral, .magistral-prompt')].filter(box => box.isConnected);
-    const clipped = (element, box) => {
-        let {left, right, top, bottom} = element.getBoundingClientRect();
-        for (let one = element.parentElement; one && one !== box; one = one.parentElement) {
-            if (getComputedStyle(one).overflowX === 'visible') continue;
-            const frame = one.getBoundingClientRect();
-            [left, right] = [Math.max(left, frame.left), Math.min(right, frame.right)];
-            [top, bottom] = [Math.max(top, frame.top), Math.min(bottom, frame.bottom)];
-        }
-        return {left, right, top, bottom};
-    };
-    for (const box of boxes) {
-        const frame = box.getBoundingClientRect();
-        const words = box.textContent.slice(0, 40);
-        if (getComputedStyle(box).overflowX === 'visible') harm.push(`an open box: ${words}`);
-        for (const element of box.querySelectorAll('*')) {
-            const name = element.tagName.toLowerCase();
-            const inMath = element.closest('mjx-container');
-            if (/^(script|iframe|object|embed|form|input|button|link|meta|base|style|img|video|audio)$/.test(name))
-                harm.push(`<${name}> in ${words}`);
-            for (const attribute of element.attributes) {
-                if (/^on/.test(attribute.name)) harm.push(`${attribute.name}= in ${words}`);
-                if (!inMath && /^(id|name|src|srcset|poster|action|background)$/.test(attribute.name))
-                    harm.push(`${attribute.name}= in ${words}`);
-            }
-            if (getComputedStyle(element).position === 'fixed') harm.push(`fixed ${name} in ${words}`);
-            const seen = clipped(element, box);
-            if (seen.right - seen.left < 1 || seen.bottom - seen.top < 1 || inMath) continue;
-            if (seen.left < frame.left - slack || seen.right > frame.right + slack
-                || seen.top < frame.top - slack || seen.bottom > frame.bottom + slack)
-                harm.push(`${name} "${element.textContent.slice(0, 30)}" leaves the box of ${words}`
-                    + ` (${Math.round(seen.left - frame.left)}, ${Math.round(seen.right - frame.right)},`
-                    + ` ${Math.round(seen.top - frame.top)}, ${Math.round(seen.bottom - frame.bottom)})`);
-        }
-        for (const link of box.querySelectorAll('a[href]'))
-            if (link.host === host && (!/noopener/.test(link.rel) || !box.textContent.includes(host)))
-                harm.push(`a link in ${words}`);
-    }
-    return {
-        boxes: boxes.length, harm, pwned: window.__pwned ?? null, base: document.baseURI.includes(host),
-        url: location.href,
-        requested: performance.getEntriesByType('resource').filter(e => e.name.includes(host)).length,
-    };
-}"""
 
 SECONDS = """async pieces => {
     const rendermime = window.jupyterapp.shell.currentWidget.content.rendermime;
@@ -131,48 +83,6 @@ def saved_notebook() -> Any:
         notebook.cells.append(nbformat.v4.new_code_cell(f"# {case['id']}", outputs=[*outputs, error_output(text)]))
     nbformat.validate(notebook)
     return notebook
-
-
-@pytest.fixture(scope="module")
-def listener() -> Iterator[Listener]:
-    with Listener() as listener:
-        yield listener
-
-
-@pytest.fixture(scope="module")
-def open_browser(playwright: Playwright, listener: Listener) -> Iterator[Browser]:
-    """Give a Chromium that takes the listener for `collect.invalid`, its subdomains, and every port of theirs."""
-    browser = launch(playwright, f"MAP {HOST} 127.0.0.1:{listener.port}", f"MAP *.{HOST} 127.0.0.1:{listener.port}")
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def victim(open_browser: Browser) -> Iterator[Page]:
-    """Give a page that fails the test if a dialog or a second page opens."""
-    context = open_browser.new_context(viewport={"width": 1200, "height": 1000})
-    page = context.new_page()
-    opened: list[str] = []
-    page.on("dialog", lambda dialog: opened.append(dialog.message))
-    page.on("popup", lambda popup: opened.append(popup.url))
-    yield page
-    assert opened == []
-    context.close()
-
-
-def assert_harmless(page: Page, listener: Listener, *, boxes: int) -> None:
-    """Look at everything, folds opened, after a second in which a request might still have left."""
-    url = page.url
-    page.wait_for_function(
-        f"() => document.querySelectorAll('.magistral, .magistral-prompt').length >= {boxes}", timeout=60_000
-    )
-    page.evaluate("() => document.querySelectorAll('.magistral details').forEach(fold => { fold.open = true; })")
-    page.wait_for_timeout(1_500)
-    found = page.evaluate(HARM, HOST)
-    assert found["harm"] == []
-    assert (found["pwned"], found["base"], found["requested"]) == (None, False, 0)
-    assert found["url"] == page.url == url
-    assert listener.connections == 0
 
 
 def test_the_listener_would_notice(playwright: Playwright) -> None:
