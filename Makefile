@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo lab-dev check test test-transformers test-oldest cassettes bench release-check clean
+.PHONY: help setup demo lab-dev check test test-transformers test-oldest cassettes bench pictures release-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +74,9 @@ bench: $(VENV)/.bench $(JS_BUILT) ## what the package costs, and what its users 
 	$(BIN)/python -m benchmarks.bench_notebook
 	chromium="$$(sh scripts/chromium.sh)" && PATH="$$(sh scripts/node.sh $(BIN)):$$PATH" CHROMIUM="$$chromium" \
 		$(BIN)/python -m benchmarks.bench_frames
+
+pictures: $(VENV)/.test $(LAB_BUILT) ## take the pictures of docs/images anew, in real JupyterLab and Notebook 7
+	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m tests.browser.pictures docs/images
 
 release-check: $(VENV)/.dev ## build what would be released, and try it in an empty environment
 	$(BIN)/python scripts/release_check.py

@@ -15,8 +15,12 @@ def shuts_out(page: Page, inside: str = ".magistral") -> list[str]:
         page.add_script_tag(path=AXE)
     faults: list[str] = page.evaluate(
         """async inside => {
+            // JupyterLab's body has no height and hides what leaves it: axe would take every text for unseen
+            document.body.style.overflow = 'visible';
             const {violations, passes} = await window.axe.run(inside);
-            if (!passes.length) throw new Error(`axe looked at nothing inside ${inside}`);
+            document.body.style.overflow = '';
+            if (!passes.some(({id}) => id === 'color-contrast'))
+                throw new Error(`axe looked at no text inside ${inside}`);
             return violations.filter(({impact}) => ['serious', 'critical'].includes(impact)).flatMap(
                 ({id, nodes}) => nodes.map(({html, any}) => `${id}: ${html.slice(0, 90)} ${any[0]?.message ?? ''}`));
         }""",

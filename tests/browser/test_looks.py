@@ -85,6 +85,8 @@ def shown(locked_lab: JupyterLab, page: Page, server: FakeServer) -> Page:
 def test_nobody_is_shut_out_and_all_can_be_read(
     shown: Page, locked_lab: JupyterLab, tmp_path: Path, take_shot: Callable[[Page, str], None]
 ) -> None:
+    heads = shown.locator(".magistral-reply th").evaluate_all("all => all.map(one => getComputedStyle(one).textAlign)")
+    assert heads[:4] == ["center", "left", "right", "left"]  # as the columns below them
     kinds = [output["output_type"] for output in outputs(shown, FAILED)]
     assert kinds == ["display_data", "error"]
     for look in LOOKS:
