@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from magistral_nb.messages import system as system
     from magistral_nb.messages import tool as tool
     from magistral_nb.messages import user as user
+    from magistral_nb.panel import ChatPanel as ChatPanel
     from magistral_nb.replies import Reply as Reply
     from magistral_nb.settings import Secret as Secret
     from magistral_nb.settings import Timeouts as Timeouts
@@ -93,6 +94,7 @@ _HOMES = {
         "Waiting",
     ],
     "messages": ["Message", "assistant", "system", "tool", "user"],
+    "panel": ["ChatPanel"],
     "replies": ["Reply"],
     "settings": ["Secret", "Timeouts"],
     "tokens": ["TokenCount"],

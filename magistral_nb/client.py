@@ -38,6 +38,7 @@ from magistral_nb.tokens import TokenCount, local_counter
 from magistral_nb.transports import Streams, Transport
 from magistral_nb.transports.secrets_in import register_secrets_in
 
+_OF_ONE_PLACE = ("model", "revision", "extra_body", "tokenizer", "price")
 _OTHER_KEYWORDS = ("base_url", "api_key", "default_headers", "http_client", "verify", "allow_insecure")
 
 
@@ -222,6 +223,10 @@ class Client:
         """
         if self._aim.adopt(choice):
             self.close()
+
+    def at(self, endpoint: str | Endpoint) -> Client:
+        """Return a client that asks elsewhere with the same settings; what belongs to one place stays behind."""
+        return Client(endpoint, **{name: value for name, value in self._own.items() if name not in _OF_ONE_PLACE})
 
     def close(self) -> None:
         """Let go of connections, and of an engine in this process."""

@@ -29,7 +29,7 @@ from magistral_nb.making_questions import DEFAULT_MAX_TOKENS
 LESSONS = Path(__file__).parents[1] / "examples"
 LONGEST_CELL = 1800
 """How long one cell may take, in seconds."""
-_ASKS = re.compile(r"%%magistral(?!.*--dry-run)|%magistral ask|\.(a?chat|a?stream|map)\(")
+_ASKS = re.compile(r"%%magistral(?!.*--dry-run)|%magistral ask|\.(a?chat|a?stream|map|ask)\(")
 
 
 def main() -> int:

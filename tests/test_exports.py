@@ -12,7 +12,7 @@ CONTRACT = {
     "Client", "Endpoint", "Message", "Reply", "system", "user", "assistant", "tool", "Started", "Waiting",
     "ThinkingDelta", "AnswerDelta", "Reclassified", "ToolCall", "Usage", "Notice", "Done", "Event", "Timeouts",
     "Secret", "MagistralError", "ENDPOINTS", "record", "replay", "Budget", "BudgetExceededError",
-    "Conversation",
+    "Conversation", "ChatPanel",
 }  # fmt: skip
 
 

@@ -74,3 +74,9 @@ def test_a_failure_before_anything_arrived_keeps_the_old_reply(shell: Interactiv
     _, printed, red = run(shell, f"{at(server, '-o r')}\nhi")
     assert shell.user_ns["r"] == "old"
     assert not set("\x9b\u202e") & set(printed + red)
+
+
+def test_a_panel_needs_a_page(shell: InteractiveShell) -> None:
+    _, printed, red = run(shell, "%magistral panel")
+    assert "needs a page" in printed + red
+    assert "Traceback" not in printed + red

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Final
@@ -26,6 +27,7 @@ VARIABLE: Final = "MAGISTRAL_CASSETTE"
 
 _lock = threading.Lock()
 _running: tuple[Player | Recorder, ...] = ()
+_kept: ContextVar[tuple[Player | Recorder, ...] | None] = ContextVar("magistral_nb_cassettes", default=None)
 
 
 @contextmanager
@@ -85,8 +87,24 @@ def stop(cassette: Player | Recorder) -> None:
         _running = tuple(one for one in _running if one is not cassette)
 
 
+@contextmanager
+def as_now() -> Iterator[None]:
+    """Let what is begun within this block, in a thread that takes its context along, keep the cassettes that run now.
+
+    So a question that is asked in the `with` block of a cassette belongs to it, though it is sent when that is over.
+    """
+    token = _kept.set(all_running())
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 def all_running() -> tuple[Player | Recorder, ...]:
     """Return the cassettes that run, the innermost last. Raises ConfigurationError if $MAGISTRAL_CASSETTE is wrong."""
+    kept = _kept.get()
+    if kept is not None:
+        return kept
     named = os.environ.get(VARIABLE)
     if not named:
         return _running

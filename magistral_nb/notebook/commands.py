@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
+from magistral_nb.call_settings import CallSettings
 from magistral_nb.cassettes.player import Player
 from magistral_nb.cassettes.recorder import Recorder
 from magistral_nb.choosing import choose_endpoint
+from magistral_nb.client import Client
 from magistral_nb.conversations import Conversation
 from magistral_nb.conversations.tree import Tree
 from magistral_nb.cost_report import cost_report
 from magistral_nb.endpoints import Endpoint
-from magistral_nb.errors import ConfigurationError
+from magistral_nb.errors import ConfigurationError, MissingKeyError
 from magistral_nb.journal.recovering import cut_off_replies, forget
 from magistral_nb.keys.logging_in import log_in, log_out
 from magistral_nb.notebook.typed_keys import ask_for_key
@@ -160,6 +162,31 @@ def _replay(magics: Magistral, rest: str) -> None:
     _tell(magics.cassettes.run(Player, rest))
 
 
+def _panel(magics: Magistral, rest: str) -> None:
+    if not hasattr(magics.shell, "kernel"):
+        raise UsageError("A panel needs a page, as JupyterLab has one. In a terminal: %%magistral -c, or Conversation.")
+    from magistral_nb import ChatPanel  # by the package's face: widgets take a while, and stand above this floor
+
+    settings: CallSettings
+    try:
+        client, settings = magics.client()
+    except MissingKeyError:  # the panel says what to do
+        client, settings = magics.client(only_to_look=True)
+    except ConfigurationError:
+        client, settings = Client(), {}
+    memory = magics.memory
+    panel = ChatPanel(Conversation(client, tree=memory.tree), **settings)
+    told = memory.tree
+
+    def remember(change: object) -> None:
+        nonlocal told
+        if memory.tree is told:  # no cell has begun another conversation since
+            memory.tree = told = panel.conversation.tree
+
+    panel.observe(remember, "messages")
+    panel.show()
+
+
 def _last_error(magics: Magistral, rest: str) -> None:
     error = magics.last_error
     told = "".join(traceback.format_exception(error)) if error else "No error so far.\n"
@@ -199,6 +226,7 @@ COMMANDS: Mapping[str, Command] = {
         "[--on-miss error|nearest|live]; `replay off` ends it",
         _replay,
     ),
+    "panel": Command("open a chat on what was said in the cells so far; cells with -c go on from it", _panel),
     "save": Command("save the conversation that the last cell belongs to: %magistral save talk.json", _save),
     "load": Command("go on from a saved conversation: %magistral load talk.json", _load),
     "last-error": Command("the whole story of the last error", _last_error),

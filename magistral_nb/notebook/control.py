@@ -25,6 +25,9 @@ Tell = Callable[[], Message]
 KEPT = 8
 """So many replies that have ended are still told of, for pages that were loaded while cells ran."""
 
+PANELS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any] | None]] = {}
+"""What hears the messages for a panel, by its id, and may answer. One table for the process: panels outlast magics."""
+
 
 class Control:
     """Brings messages to the live reply they are for. Who is not running any more is not found, and hears nothing.
@@ -79,6 +82,9 @@ class Control:
         """Take in what a page says; what nobody understands is let pass."""
         if not isinstance(message, Mapping):
             return
+        if panel := PANELS.get(str(message.get("id"))):
+            panel(message)
+            return
         self.was_heard, self.is_deaf = True, False
         hears = self._running.get(str(message.get("id")), {})
         heard = hears.get(str(message.get("type")))
@@ -86,7 +92,9 @@ class Control:
             heard()
 
     def answer(self, message: object) -> Message | None:
-        """Take in what a page says. One that follows a reply is told how it stands, if it is known."""
+        """Take in what a page says. One that follows a reply is told how it stands, if it is known; so is a panel's."""
+        if isinstance(message, Mapping) and (panel := PANELS.get(str(message.get("id")))):
+            return panel(message)
         self.hear(message)
         if not isinstance(message, Mapping) or message.get("type") != FOLLOW:
             return None

@@ -17,8 +17,8 @@ QUIET = 5.0
 class Patience:
     """Watches one reply. Clocks of the wire count events, and a reader sees words: an event without one is not seen."""
 
-    def __init__(self, limits: Timeouts) -> None:
-        self._limits = limits
+    def __init__(self, limits: Timeouts, *, how_to_stop: str = "Interrupt to stop.") -> None:
+        self._limits, self._how_to_stop = limits, how_to_stop
         self._seen: tuple[Waiting | None, int] | None = None
         self._since = self._began = time.monotonic()
 
@@ -33,7 +33,7 @@ class Patience:
             return f"Asking again in {duration(ceil(waiting.seconds - silent_for), whole=True)}{longest}."
         if silent_for < QUIET or (waiting is not None and waiting.why == "loading"):
             return ""  # how far loading is, is told already
-        return f"{self._silence(silent_for, begun=characters > 0)}{self._total(now)} Interrupt to stop."
+        return f"{self._silence(silent_for, begun=characters > 0)}{self._total(now)} {self._how_to_stop}"
 
     def _silence(self, silent_for: float, *, begun: bool) -> str:
         limit = self._limits.between_events if begun else self._limits.first_event

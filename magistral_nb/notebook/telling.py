@@ -15,12 +15,16 @@ Message = dict[str, Any]
 
 
 class Telling:
-    """Knows what a page was told so far. One thread tells; another may ask for the `snapshot` meanwhile."""
+    """Knows what a page was told so far. One thread tells; another may ask for the `snapshot` meanwhile.
 
-    def __init__(self) -> None:
+    begun : a reply that goes on, which the page has already.
+    """
+
+    def __init__(self, begun: Reply | None = None) -> None:
         self.characters = 0
-        self._reply = Reply()
+        self._reply = Reply.from_dict(begun.to_dict()) if begun else Reply()
         self._lock = threading.Lock()
+        self.is_over = False
         self._taken = 0
         self._told = 0
         self._at = 0.0
@@ -42,6 +46,15 @@ class Telling:
     def tell_whole(self) -> None:
         """Tell the whole reply next: a page has missed something, or would put it together in another way."""
         self._needs_whole = True
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether a page that puts the events together gets another reply than ours."""
+        return self._needs_whole
+
+    def has_events(self) -> bool:
+        """Tell whether something has come that was not told."""
+        return bool(self._pending)
 
     def has_news(self) -> bool:
         """Tell whether there is something to say."""
@@ -65,11 +78,12 @@ class Telling:
 
     def last_message(self, reply: Reply) -> Message:
         """Return what is left to say, and that the reply is over, however it ended."""
-        if not self._pending or not isinstance(self._pending[-1], Done):
+        if not self.is_over:
             self._pending.append(Done(reply.finish_reason, at=max(self._at, reply.seconds)))
         return self._tell_events()
 
     def _add(self, event: Event) -> None:
+        self.is_over |= isinstance(event, Done)
         if isinstance(event, ThinkingDelta | AnswerDelta):
             self.characters += len(event.text)
             # The first of several stays by itself: its time says when the thinking began, or ended.

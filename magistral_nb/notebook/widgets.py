@@ -13,18 +13,22 @@ from anywidget import AnyWidget
 from traitlets import Bool, Bytes, Dict, Int, Unicode
 
 from magistral_nb import __version__
-from magistral_nb.notebook.built import BUNDLE, STUB
+from magistral_nb.notebook.built import BUNDLE, STUB, is_built
 from magistral_nb.replies import Reply
 
+UNBUILT = """export default { render({ el }) {
+  el.textContent = "The page's half of magistral_nb is not built: npm --prefix js run build";
+} };"""
 
-class _Stubbed(AnyWidget):
+
+class Stubbed(AnyWidget):
     """A widget whose code is the stub."""
 
     _esm = Unicode().tag(sync=True)
     version = Unicode(__version__).tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
-        super().__init__(_esm=STUB.read_text("utf-8"), **traits)
+        super().__init__(_esm=STUB.read_text("utf-8") if is_built() else UNBUILT, **traits)
 
     def close(self) -> None:
         """Take the widget out of the page, and the layout that ipywidgets has made for it."""
@@ -34,18 +38,19 @@ class _Stubbed(AnyWidget):
             layout.close()
 
 
-class Assets(_Stubbed):
+class Assets(Stubbed):
     """Brings the bundle; never displayed."""
 
     bundle = Bytes().tag(sync=True)
 
 
-class ReplyWidget(_Stubbed):
+class ReplyWidget(Stubbed):
     """Draws one live reply. `snapshot` says what it was told so far: a page that is loaded again asks for it.
 
     The snapshot is not sent but when it is asked for: sending it at each change would send each word many times.
     """
 
+    kind = Unicode("reply").tag(sync=True)
     reply_id = Unicode().tag(sync=True)
     reply = Dict(None, allow_none=True).tag(sync=True)
     seen = Int(0).tag(sync=True)
@@ -97,5 +102,5 @@ def close_all() -> None:
 
 def bring_bundle() -> None:
     """Make the widget that brings the bundle, if this process has none, or its comm was closed."""
-    if not _assets or _assets[0].comm is None:
+    if is_built() and (not _assets or _assets[0].comm is None):
         _assets[:] = [Assets(bundle=BUNDLE.read_bytes())]

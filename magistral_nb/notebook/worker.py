@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import cache
 
 from magistral_nb.events import Event, Waiting
@@ -34,7 +33,9 @@ class Asking:
         self.was_stopped = False
         self._finished = threading.Event()
         self._stream = open_stream()
-        self._future: Future[None] = asyncio.run_coroutine_threadsafe(self._run(), _loop())
+        self._task: asyncio.Task[None] | None = None
+        self._loop = _loop()
+        self._loop.call_soon_threadsafe(self._start)
 
     @property
     def reply(self) -> Reply:
@@ -52,13 +53,22 @@ class Asking:
 
     def stop(self) -> None:
         """Stop the model; return when the connection is closed, or after `STOP_PATIENCE`."""
-        self._future.cancel()
+        self._loop.call_soon_threadsafe(self._cancel)
         self._finished.wait(STOP_PATIENCE)
 
     def stop_for_reader(self) -> None:
         """Stop the model and return at once, from any thread: `wait` then ends as soon as the server was told."""
         self.was_stopped = True
-        self._future.cancel()
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def _start(self) -> None:
+        self._task = self._loop.create_task(self._run())
+        # A task that is cancelled before its first step runs no code of its own, and is over all the same.
+        self._task.add_done_callback(lambda _: self._finished.set())
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
     async def _run(self) -> None:
         try:
@@ -68,8 +78,6 @@ class Asking:
                     self.waiting = event if isinstance(event, Waiting) else None
         except Exception as error:  # the main thread raises it, whatever it is
             self.error = error
-        finally:
-            self._finished.set()
 
 
 @cache
