@@ -131,7 +131,9 @@ def test_stop_in_mid_stream_and_before_the_first_word(lesson: Page, server: Fake
     assert error["ename"] == "Stopped"
 
     server.play([60.0])
+    asked = len(server.requests)
     lesson.evaluate(START_CELL, 1)
+    assert server.wait_for(lambda: len(server.requests) > asked, 30)
     live(lesson).locator(".magistral-stop").click(timeout=30_000)
     stopped(lesson, server)
     (error,) = ended(lesson)

@@ -108,6 +108,7 @@ def test_stop_in_mid_stream(lesson: Page, server: FakeServer) -> None:
 def test_stop_before_the_first_word(lesson: Page, server: FakeServer) -> None:
     server.play([60.0])
     lesson.evaluate(START_CELL, 1)
+    assert server.wait_for(lambda: len(server.requests) == 1, 30)
     lesson.locator(".magistral-stop").click(timeout=30_000)
     stopped(lesson, server)
     (error,) = ended(lesson)
