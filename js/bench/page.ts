@@ -3,6 +3,7 @@
 import type { ReplyEvent } from "../src/core/protocol.js";
 import { ReplyView } from "../src/view/reply.js";
 import { addStyle } from "../src/view/style.js";
+import { panelOurs, panelWhole } from "./panel.js";
 import { TEXTS, type What } from "./texts.js";
 import { wholeText } from "./whole.js";
 
@@ -36,6 +37,8 @@ const WAYS: Readonly<Record<Way, Drawer>> = {
   },
 };
 
+const PANEL_WAYS: Readonly<Record<Way, Drawer>> = { whole: panelWhole, ours: panelOurs };
+
 let measured: () => Promise<Figures>;
 let ended: () => Promise<void>;
 let compared: () => boolean;
@@ -44,7 +47,7 @@ let compared: () => boolean;
 async function prepare(way: Way, what: What): Promise<void> {
   const { before, text, perSecond } = TEXTS[what]();
   const host = document.querySelector("#place") as HTMLElement;
-  const add = WAYS[way](host);
+  const add = (what === "panel" ? PANEL_WAYS : WAYS)[way](host);
   add(before);
   await rest(1_500);
   host.scrollTop = host.scrollHeight;

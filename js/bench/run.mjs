@@ -9,7 +9,7 @@ const names = process.argv.slice(2).filter((one) => !one.startsWith("--"));
 const runs = Number(process.argv.find((one) => one.startsWith("--runs="))?.slice(7) ?? 0);
 const file = process.argv.find((one) => one.startsWith("--json="))?.slice(7);
 const rows = [];
-const RUNS = { empty: 3, tail: 5, list: 5, formulas: 5, fence: 5 };
+const RUNS = { empty: 3, tail: 5, list: 5, formulas: 5, fence: 5, panel: 3 };
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

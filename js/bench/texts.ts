@@ -8,7 +8,7 @@ export interface Streamed {
   perSecond: number;
 }
 
-export type What = "empty" | "tail" | "list" | "formulas" | "fence";
+export type What = "empty" | "tail" | "list" | "formulas" | "fence" | "panel";
 
 const AT_FULL_SPEED = 16_000;
 const AS_A_MODEL_WRITES = 800;
@@ -32,6 +32,7 @@ export const TEXTS: Readonly<Record<What, () => Streamed>> = {
     const whole = long(160_000);
     return { before: whole.slice(0, 150_000), text: whole.slice(150_000), perSecond: AS_A_MODEL_WRITES };
   },
+  panel: () => ({ before: "", text: long(4_000), perSecond: AS_A_MODEL_WRITES }),
   list: () =>
     inOneBlock((turn) => `- item **${turn}** with \`code\` and \\(x_{${turn}}^2\\), and some more words to read\n`),
   formulas: () => inOneBlock((turn) => `so \\(a_{${turn}} + b^{${turn % 7}} = \\frac{1}{${turn + 2}}\\) and then `),

@@ -9,10 +9,12 @@ const HERE = new URL(".", import.meta.url);
 const THEMES = process.env.JUPYTER_THEMES; // the folder lab/themes/@jupyterlab of an installed JupyterLab
 const [folder = "/tmp/shots", ...names] = process.argv.slice(2).filter((one) => !one.startsWith("--"));
 const ALL = "waiting loading thinking streaming finished short plain cut thought stopped error noticed rtl".split(" ");
+const PANELS = "empty no-key talk long up stream error cut edit settings prompt menu lost away disabled rtl".split(" ");
 const LOOKS = {
   light: { width: 920, colorScheme: "light" },
   dark: { width: 920, colorScheme: "dark" },
-  phone: { width: 340, colorScheme: "light" },
+  phone: { width: 320, colorScheme: "light" },
+  "phone-dark": { width: 320, colorScheme: "dark" },
   forced: { width: 920, colorScheme: "dark", forcedColors: "active" },
 };
 
@@ -25,7 +27,7 @@ let faults = 0;
 for (const [look, { width, ...options }] of Object.entries(LOOKS)) {
   const page = await browser.newPage({ viewport: { width, height: 640 }, ...options });
   page.on("pageerror", (error) => console.log(`${look}: ${error}`));
-  for (const scene of names.length ? names : ALL) {
+  for (const scene of names.length ? names : [...ALL, ...PANELS.map((name) => `panel-${name}`)]) {
     await page.goto(`${new URL("index.html", HERE)}?scene=${scene}`);
     if (THEMES && look !== "forced") await page.addStyleTag({ content: await theme(options.colorScheme) });
     await page.evaluate(

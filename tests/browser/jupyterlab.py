@@ -50,16 +50,17 @@ class JupyterLab:
 
     labextension : whether pages have ours. It need not be installed; where it is, it is switched off otherwise.
     locked : whether the server asks for a token and guards against XSRF, as people's servers do.
+    base : the path below which the server stands, as JupyterHub gives it: escaped, with a stroke at its end.
     """
 
-    def __init__(self, home: Path, *, labextension: bool = False, locked: bool = False) -> None:
-        self.home, self.labextension = home, labextension
+    def __init__(self, home: Path, *, labextension: bool = False, locked: bool = False, base: str = "/") -> None:
+        self.home, self.labextension, self.base = home, labextension, base
         self.token = secrets.token_hex() if locked else ""
         self.notebooks = home / "notebooks"
         self.notebooks.mkdir(parents=True)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}{base.rstrip('/')}"
         self._opened = 0
 
     def __enter__(self) -> JupyterLab:
@@ -130,6 +131,7 @@ class JupyterLab:
             "--allow-root",
             "--ip=127.0.0.1",
             f"--port={self.port}",
+            f"--ServerApp.base_url={self.base}",
             "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={self.token}",
             "--ServerApp.password=",

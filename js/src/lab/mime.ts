@@ -3,10 +3,12 @@
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import type { Message as LuminoMessage } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
+import { PANEL_MIME } from "../core/panel_protocol.js";
 import { greet } from "./greeting.js";
 import { LiveReply } from "./live.js";
 import type { Live } from "./live_model.js";
 import { loadBundle } from "./loading.js";
+import { StoredPanel } from "./panel_mime.js";
 
 const MIME = "application/vnd.magistral.reply.v1+json";
 
@@ -80,12 +82,21 @@ class StoredReply extends Widget implements IRenderMime.IRenderer {
 // Widgets have the rank -10. What is stored beside one is drawn by us, with or without its kernel.
 const RANK = -20;
 
-const extension: IRenderMime.IExtension = {
-  id: "magistral_nb:mime",
-  description: "Draws stored replies of magistral_nb",
-  rendererFactory: { safe: true, mimeTypes: [MIME], createRenderer: () => new StoredReply() },
-  rank: RANK,
-  dataType: "json",
-};
+const extensions: IRenderMime.IExtension[] = [
+  {
+    id: "magistral_nb:mime",
+    description: "Draws stored replies of magistral_nb",
+    rendererFactory: { safe: true, mimeTypes: [MIME], createRenderer: () => new StoredReply() },
+    rank: RANK,
+    dataType: "json",
+  },
+  {
+    id: "magistral_nb:panel",
+    description: "Draws stored chat panels of magistral_nb",
+    rendererFactory: { safe: true, mimeTypes: [PANEL_MIME], createRenderer: () => new StoredPanel() },
+    rank: RANK,
+    dataType: "json",
+  },
+];
 
-export default extension;
+export default extensions;

@@ -11,7 +11,7 @@ export function copyButton(page: Document, text: () => string, title: string): H
 }
 
 async function copyAndTell(button: HTMLButtonElement, text: string): Promise<void> {
-  const worked = await copy(text, button.ownerDocument);
+  const worked = await copyText(text, button.ownerDocument);
   const label = button.getAttribute("aria-label") ?? "";
   say(button, worked ? LABELS.copied : LABELS.copy);
   button.setAttribute("aria-label", worked ? LABELS.copied : LABELS.notCopied);
@@ -23,7 +23,7 @@ async function copyAndTell(button: HTMLButtonElement, text: string): Promise<voi
   }, SHOWN_FOR);
 }
 
-async function copy(text: string, page: Document): Promise<boolean> {
+export async function copyText(text: string, page: Document): Promise<boolean> {
   try {
     await page.defaultView?.navigator.clipboard.writeText(text);
     return true;

@@ -1,6 +1,9 @@
 /** Every word that the view says of its own accord, in one table. */
 
+import { PANEL_LABELS } from "./panel/labels.js";
+
 export const LABELS = {
+  panel: PANEL_LABELS,
   thinking: "Thinking…",
   thinkingOf: "The model's thinking",
   writing: "Writing…",

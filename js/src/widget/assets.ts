@@ -10,6 +10,8 @@ export interface Bundle {
   renderReply(host: HTMLElement, model: ReplyModel): () => void;
   renderStored(host: HTMLElement, data: unknown, id: string): () => void;
   renderSoFar(host: HTMLElement, text: string): () => void;
+  renderPanel(host: HTMLElement, model: ReplyModel): () => void;
+  renderStoredPanel(host: HTMLElement, data: unknown): () => void;
 }
 
 export interface Slot {
@@ -19,8 +21,8 @@ export interface Slot {
   bundles: Map<string, Promise<Bundle>>;
   /** Called when a bundle comes, or a model. */
   heard: Set<() => void>;
-  /** The widgets' models of live replies, by the replies' ids. */
-  models?: Map<string, ReplyModel>;
+  /** The widgets' models of live replies and panels, by their ids. */
+  models?: Map<string, ReplyModel & { magistral?: Message[] | undefined }>;
   /** Set by the labextension: tells of the kernel of the document that an element is in, now and when it changes. */
   watchKernel?: WatchKernel;
 }

@@ -8,10 +8,11 @@ import type { Bundle, Message, ReplyModel } from "./assets.js";
 import { hideSoFar } from "./hiding.js";
 import { INSERTER, listenForInserts } from "./inserting.js";
 import { kernelOf, whenLost } from "./kernel.js";
+import { renderPanel, renderStoredPanel } from "./panel.js";
 import { Stopper } from "./stopping.js";
 
 /** Draw the live reply of a widget's model into an element; returns what takes it away again. */
-export function renderReply(host: HTMLElement, model: ReplyModel & { magistral?: Message[] }): () => void {
+export function renderReply(host: HTMLElement, model: ReplyModel & { magistral?: Message[] | undefined }): () => void {
   addStyle(host);
   const id = String(model.get("reply_id") ?? "");
   const stopper = new Stopper(model, id);
@@ -67,7 +68,7 @@ function unseen({ seq, events }: { seq: number; events: ReplyEvent[] }, seen: nu
   return events.slice(Math.max(0, seen - seq));
 }
 
-export { ReplyView, readReply };
+export { ReplyView, readReply, renderPanel, renderStoredPanel };
 
 /** Draw a stored reply, as the MIME renderer does; returns what takes it away again. */
 export function renderStored(host: HTMLElement, data: unknown, id: string): () => void {
@@ -99,4 +100,4 @@ export function renderSoFar(host: HTMLElement, text: string): () => void {
   return () => element.remove();
 }
 
-({ renderReply, renderStored, renderSoFar }) satisfies Bundle;
+({ renderReply, renderStored, renderSoFar, renderPanel, renderStoredPanel }) satisfies Bundle;

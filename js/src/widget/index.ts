@@ -7,7 +7,8 @@
 
 import type { Bundle, Message, ReplyModel, Slot } from "./assets.js";
 
-type Gathered = ReplyModel & { magistral?: Message[] };
+type Gathered = ReplyModel & { magistral?: Message[] | undefined };
+type Said = { text: string; reply?: { answer?: string } | null };
 
 const page = globalThis as unknown as Record<symbol, Slot>;
 const KEY = Symbol.for("magistral_nb.assets");
@@ -40,15 +41,18 @@ async function unpack(model: ReplyModel): Promise<void> {
   for (const hear of heard) hear();
 }
 
+function idOf(model: ReplyModel): string {
+  return (model.get("panel_id") ?? model.get("reply_id") ?? "") as string;
+}
+
 function initialize({ model }: { model: Gathered }): (() => void) | undefined {
   if (model.get("bundle")) {
     void unpack(model);
     return;
   }
-  const gathered: Message[] = [];
-  model.magistral = gathered;
-  model.on("msg:custom", (message: Message) => gathered.push(message));
-  const id = model.get("reply_id") as string | undefined;
+  model.magistral = [];
+  model.on("msg:custom", (message: Message) => model.magistral?.push(message));
+  const id = idOf(model);
   if (!id) return;
   const here = slot();
   here.models ??= new Map();
@@ -57,14 +61,16 @@ function initialize({ model }: { model: Gathered }): (() => void) | undefined {
   return () => here.models?.delete(id);
 }
 
-function render({ model, el }: { model: Gathered; el: HTMLElement }): () => void {
+function render({ model: given, el }: { model: Gathered; el: HTMLElement }): () => void {
+  const model = slot().models?.get(idOf(given)) ?? given; // anywidget makes another object for each view
   const text = el.appendChild(document.createElement("pre"));
   text.style.whiteSpace = "pre-wrap";
   const plain = () => {
-    text.textContent = (model.magistral ?? [])
+    const said = ((model.get("messages") ?? []) as Said[]).map((one) => `${one.text}\n${one.reply?.answer ?? ""}\n\n`);
+    const heard = (model.magistral ?? [])
       .flatMap((one) => (one.type === "events" ? one.events : []))
-      .map((one) => ("text" in one ? one.text : ""))
-      .join("");
+      .map((one) => ("text" in one ? one.text : ""));
+    text.textContent = [...said, ...heard].join("");
   };
   let isGone = false;
   let done = () => {};
@@ -75,7 +81,7 @@ function render({ model, el }: { model: Gathered; el: HTMLElement }): () => void
         if (isGone || text.parentNode !== el) return;
         model.off("msg:custom", plain);
         text.remove();
-        done = bundle.renderReply(el, model);
+        done = bundle[model.get("kind") === "panel" ? "renderPanel" : "renderReply"](el, model);
       },
       () => {}, // the plain text stays
     );

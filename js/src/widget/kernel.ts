@@ -65,3 +65,15 @@ export function whenLost(kernel: Kernel | undefined, lose: () => void): () => vo
   kernel?.disposed?.connect(end);
   return forget;
 }
+
+/** Call `hear` when the connection comes and goes, with whether it is there; returns what stops watching. */
+export function whenConnected(kernel: Kernel | undefined, hear: (isConnected: boolean) => void): () => void {
+  let isThere = true;
+  const look = (_: unknown, status: string): void => {
+    if ((status === "connected") === isThere) return;
+    isThere = status === "connected";
+    hear(isThere);
+  };
+  kernel?.connectionStatusChanged?.connect(look);
+  return () => kernel?.connectionStatusChanged?.disconnect(look);
+}

@@ -6,11 +6,10 @@
 
 import { ask } from "./asking.js";
 import type { ReplyModel } from "./assets.js";
-import { CONTROL_TARGET, type Comm, type Kernel, kernelOf } from "./kernel.js";
+import { controlComm } from "./control.js";
+import { kernelOf } from "./kernel.js";
 
 const PATIENCE = 700;
-
-const controls = new WeakMap<Kernel, Promise<Comm | undefined>>();
 
 export class Stopper {
   private isOver = false;
@@ -47,29 +46,6 @@ export class Stopper {
     const kernel = kernelOf(this.model);
     if (this.model.tell) this.model.tell(type);
     else if (kernel?.sendControlMessage) void ask(kernel, { type, id: this.id });
-    else void this.control().then((comm) => comm?.send({ type, id: this.id }));
-  }
-
-  /** The comm once it is open: what is sent on it before is lost. */
-  private async control(): Promise<Comm | undefined> {
-    const kernel = kernelOf(this.model);
-    if (!kernel?.createComm) return undefined;
-    const known = controls.get(kernel);
-    const comm = await known;
-    if (comm && !comm.isDisposed) return comm;
-    if (controls.get(kernel) === known) controls.set(kernel, open(kernel, kernel.createComm.bind(kernel)));
-    return controls.get(kernel);
-  }
-}
-
-async function open(kernel: Kernel, createComm: (target: string) => Comm): Promise<Comm | undefined> {
-  try {
-    const comm = createComm(CONTROL_TARGET);
-    await comm.subshellStarted;
-    comm.open({});
-    return comm;
-  } catch {
-    controls.delete(kernel);
-    return undefined; // the interrupt remains
+    else void controlComm(kernel).then((comm) => comm?.send({ type, id: this.id }));
   }
 }

@@ -1,0 +1,432 @@
+// @vitest-environment jsdom
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { INSERTER } from "../src/widget/inserting.js";
+import { PANEL_WAYS } from "../src/widget/page_ways.js";
+import { renderStoredPanel } from "../src/widget/panel.js";
+import { cases } from "./files.js";
+import { answers, done, FakePanelModel, FakeSignal, PanelPage, started, turn } from "./panel_helpers.js";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  document.body.replaceChildren();
+  Reflect.deleteProperty(globalThis, INSERTER);
+  Reflect.deleteProperty(globalThis, PANEL_WAYS);
+});
+
+const open = (traits: Record<string, unknown> = {}, manager?: unknown): PanelPage =>
+  new PanelPage(new FakePanelModel(traits, manager));
+const TALK = { messages: [turn(1, "Who?", "Me."), turn(2, "Where?", "**Here**.")] };
+const begin = (text = "Why?", index = 0, id = "r") =>
+  ({ type: "live", index, text, reply_id: id, reply: null }) as const;
+
+describe("asking", () => {
+  test("Enter sends, Shift+Enter and a word being composed do not", async () => {
+    const page = open();
+    page.area.focus();
+    page.write("Why?");
+    expect(page.press("Enter", { shiftKey: true }).defaultPrevented).toBe(false);
+    expect(page.press("Enter", { isComposing: true }).defaultPrevented).toBe(false);
+    expect(page.model.sent.map(({ type }) => type)).toEqual(["hello"]);
+    page.press("Enter");
+    expect(page.model.last("ask")).toMatchObject({ text: "Why?", id: "p" });
+    expect(page.area.value).toBe("");
+    await page.model.answer("ask", null);
+    expect(document.activeElement).toBe(page.area);
+  });
+
+  test("an empty question is not sent, and one that is refused comes back with the reason", async () => {
+    const page = open();
+    page.write("  \n");
+    page.press("Enter", {}, page.area);
+    expect(() => page.model.last("ask")).toThrow();
+    page.write("Why?");
+    page.button("Send").click();
+    await page.model.answer("ask", null, { message: "There is no key.", hint: "Set one." });
+    expect(page.area.value).toBe("Why?");
+    expect(page.find(".magistral-banner-problem").textContent).toContain("There is no key. Set one.");
+  });
+
+  test("streams into the log, and stays as it was drawn when it ends", () => {
+    const page = open();
+    page.model.hear(begin(), { type: "events", reply_id: "r", seq: 0, events: [started, answers("Because **of")] });
+    const reply = page.find(".magistral-reply");
+    expect(page.texts(".magistral-bubble")).toEqual(["Why?"]);
+    expect(page.find(".magistral-answer").textContent).toContain("Because");
+    page.model.hear({ type: "events", reply_id: "r", seq: 2, events: [answers(" it**.", 2), done] });
+    page.model.hear({ type: "turn", index: 0, turn: turn(1, "Why?", null), reply_id: "r", seq: 4 });
+    expect(page.find(".magistral-reply")).toBe(reply);
+    expect(page.find(".magistral-answer strong").textContent).toBe("of it");
+    expect(page.model.sent.some(({ type }) => type === "whole")).toBe(false);
+  });
+
+  test("a hole in the stream, or in the end, is filled by the kernel", () => {
+    const page = open();
+    page.model.hear(begin(), { type: "events", reply_id: "r", seq: 3, events: [answers("lost")] });
+    expect(page.model.last("whole")).toMatchObject({ from: 0 });
+    expect(page.find(".magistral-answer").textContent).toBe("");
+    page.model.hear({ type: "turn", index: 0, turn: turn(1, "Why?", null), reply_id: "r", seq: 9 });
+    page.model.hear({ type: "turns", from: 0, turns: [turn(1, "Why?", "All of it.")] });
+    expect(page.texts(".magistral-answer")).toEqual(["All of it."]);
+  });
+
+  test("while an answer comes the one button stops, Escape stops, and a draft waits", () => {
+    const page = open();
+    page.model.hear(begin(), { type: "events", reply_id: "r", seq: 0, events: [started] });
+    page.write("And then?");
+    page.press("Enter", {}, page.area);
+    expect(page.area.value).toBe("And then?");
+    expect(page.find(".magistral-banner-news").textContent).toContain("still being written");
+    page.press("Escape", {}, page.area);
+    expect(page.model.last("stop").id).toBe("p");
+    page.button("Stop").click();
+    expect(page.model.sent.filter(({ type }) => type === "stop")).toHaveLength(2);
+    expect(document.activeElement).toBe(page.area);
+  });
+
+  test("a question on its way can be stopped already", async () => {
+    const page = open();
+    page.write("Why?");
+    page.press("Enter", {}, page.area);
+    page.press("Escape", {}, page.area);
+    expect(page.model.sent.map(({ type }) => type)).toEqual(["hello", "ask", "stop"]);
+    await page.model.answer("ask", null);
+    expect(page.button("Send")).toBeTruthy();
+  });
+
+  test("an empty panel says where questions go, and asks an example", () => {
+    const page = open();
+    expect(page.find(".magistral-welcome").textContent).toContain("Questions go to local. It is the only one.");
+    expect(page.texts(".magistral-example")).toEqual(["One?", "Two?", "Three?"]);
+    page.button("Two?").click();
+    expect(page.model.last("ask").text).toBe("Two?");
+    page.model.set("welcome", { endpoint: "", why: "", examples: [], help: "Set MISTRAL_API_KEY." });
+    expect(page.find(".magistral-help").textContent).toBe("Set MISTRAL_API_KEY.");
+    page.model.hear(begin());
+    expect(page.find(".magistral-welcome").hidden).toBe(true);
+  });
+});
+
+describe("a turn", () => {
+  test("ArrowUp in an empty composer edits the last question; Enter asks it again, Escape leaves it", async () => {
+    const page = open(TALK);
+    page.area.focus();
+    page.press("ArrowUp");
+    const editor = page.find<HTMLTextAreaElement>(".magistral-editor textarea");
+    expect(document.activeElement).toBe(editor);
+    expect(editor.value).toBe("Where?");
+    page.press("Escape");
+    expect(page.find(".magistral-editor")).toBeNull();
+    expect(document.activeElement).toBe(page.area);
+    page.press("ArrowUp");
+    page.write("Where now?", page.find(".magistral-editor textarea"));
+    page.press("Enter");
+    expect(page.model.last("edit")).toMatchObject({ turn: 2, text: "Where now?" });
+    expect(document.activeElement).toBe(page.area);
+    page.write("x");
+    page.press("ArrowUp");
+    expect(page.find(".magistral-editor")).toBeNull();
+  });
+
+  test("an edited question takes the place of what followed", () => {
+    const page = open(TALK);
+    page.model.hear(begin("Who now?", 0), { type: "events", reply_id: "r", seq: 0, events: [answers("You."), done] });
+    expect(page.texts(".magistral-bubble")).toEqual(["Who now?"]);
+    page.model.hear({
+      type: "turn",
+      index: 0,
+      turn: turn(3, "Who now?", null, { branch: { at: 2, of: 2 } }),
+      reply_id: "r",
+      seq: 2,
+    });
+    expect(page.find(".magistral-branch-now").textContent).toContain("Version 2 of 2");
+    page.button("Later version").click();
+    expect(() => page.model.last("branch")).toThrow();
+    page.button("Earlier version").click();
+    expect(page.model.last("branch")).toMatchObject({ turn: 3, at: 1 });
+    page.button("Earlier version").focus();
+    page.model.hear({ type: "turns", from: 0, turns: TALK.messages });
+    expect(page.texts(".magistral-answer")).toEqual(["Me.", "Here."]);
+  });
+
+  test("is answered again, continued, deleted and brought back", async () => {
+    const page = open({ messages: [turn(1, "Who?", "Me."), turn(2, "Where?", "He", { can_continue: true })] });
+    page.button("Answer again").click();
+    expect(page.model.last("regenerate").turn).toBe(2);
+    await page.model.answer("regenerate", null);
+    page.button("Continue the answer").click();
+    expect(page.model.last("continue").turn).toBe(2);
+    await page.model.answer("continue", null);
+    page.button("Delete from here").click();
+    page.model.hear({ type: "turns", from: 1, turns: [] });
+    await page.model.answer("delete", { turn: 2 });
+    expect(page.texts(".magistral-bubble")).toEqual(["Who?"]);
+    expect(page.find(".magistral-banner-news").textContent).toContain("One question was deleted.");
+    page.button("Undo").click();
+    expect(page.model.last("restore").turn).toBe(2);
+  });
+
+  test("that was never sent says why, and is asked again", () => {
+    const error = { kind: "MissingKeyError", message: "No key.", hint: "Set one." };
+    const page = open({ messages: [turn(null, "Who?", null, { error, state: "failed" })] });
+    expect(page.find(".magistral-error").textContent).toBe("No key.Set one.");
+    expect(page.all("[data-act=edit]")).toHaveLength(0);
+    page.button("Ask again").click();
+    expect(page.model.last("ask").text).toBe("Who?");
+  });
+
+  test("that failed in mid-stream keeps its words", () => {
+    const page = open();
+    const failed = { type: "failed", kind: "x", message: "Lost.", hint: "", at: 2 } as const;
+    page.model.hear(begin(), { type: "events", reply_id: "r", seq: 0, events: [started, answers("So far"), failed] });
+    const error = { kind: "x", message: "Lost.", hint: "" };
+    page.model.hear({
+      type: "turn",
+      index: 0,
+      turn: turn(1, "Why?", null, { error, state: "interrupted" }),
+      reply_id: "r",
+      seq: 3,
+    });
+    expect(page.texts(".magistral-answer")).toEqual(["So far"]);
+    expect(page.texts(".magistral-error-title")).toEqual(["Lost."]);
+  });
+
+  test("gives all its code to cells, in order", () => {
+    const inserted: unknown[] = [];
+    Object.assign(globalThis, { [INSERTER]: (_: unknown, detail: unknown) => inserted.push(detail) });
+    const page = open({ messages: [turn(1, "How?", "```py\na = 1\n```\n\n```py\nb = 2\n```")] });
+    page.button("Insert all code as cells").click();
+    expect(inserted).toEqual([
+      [
+        { code: "a = 1", language: "py" },
+        { code: "b = 2", language: "py" },
+      ],
+    ]);
+  });
+});
+
+describe("settings, prompt and export", () => {
+  test("a setting is sent when it is changed, and a refusal stands beside it", async () => {
+    const page = open();
+    page.button("Settings").click();
+    const field = [...page.all("label")].find((label) => label.textContent === "Temperature");
+    const input = page.find<HTMLInputElement>(`#${field?.getAttribute("for")}`);
+    expect(input.value).toBe("0.7");
+    input.value = "9";
+    input.dispatchEvent(new Event("change"));
+    expect(page.model.last("set").values).toEqual({ temperature: 9 });
+    await page.model.answer("set", null, { message: "9 is too hot.", hint: "At most 2." });
+    expect(page.texts(".magistral-refused").join("")).toBe("9 is too hot. At most 2.");
+    expect(input.getAttribute("aria-invalid")).toBe("true");
+    input.value = "";
+    input.dispatchEvent(new Event("change"));
+    expect(page.model.last("set").values).toEqual({ temperature: null });
+    page.find<HTMLInputElement>("input[value=all]").click();
+    expect(page.model.last("set").values).toEqual({ keep_thinking: "all" });
+    page.button("List the models").click();
+    page.model.set("choices", { endpoints: [], models: ["a", "b"], models_error: "" });
+    await page.model.answer("models", { models: ["a", "b"] });
+    expect(page.all("datalist option")).toHaveLength(2);
+    page.press("Escape", {}, input);
+    expect(page.find(".magistral-drawer").hidden).toBe(true);
+  });
+
+  test("the prompt is made of texts: nothing of it is read as HTML", async () => {
+    const page = open();
+    page.button("Show the prompt").click();
+    const parts = [
+      ["control", "[INST]"],
+      ["text", "<img src=x onerror=alert(1)>\u202e"],
+      ["other", 7],
+    ];
+    await page.model.answer("prompt", { parts, html: "<b>no</b>", text: "12 tokens", tokens: 12, exact: true });
+    expect(page.find(".magistral-prompt").textContent).toBe("[INST]<img src=x onerror=alert(1)>⟨U+202E⟩");
+    expect(page.all("img")).toHaveLength(0);
+    expect(page.find(".magistral-prompt-box").textContent).toContain("12 tokens");
+    page.button("Close").click();
+    expect(document.activeElement).toBe(page.button("Show the prompt"));
+  });
+
+  test("an export is saved as a file, not opened", async () => {
+    const blobs: Blob[] = [];
+    Object.assign(URL, { createObjectURL: (blob: Blob) => `blob:${blobs.push(blob)}`, revokeObjectURL: () => {} });
+    const saved: string[] = [];
+    const click = vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (this: HTMLAnchorElement) {
+      saved.push(this.download);
+    });
+    const page = open(TALK);
+    page.button("Export").click();
+    page.press("ArrowDown");
+    page.press("ArrowDown");
+    expect(document.activeElement?.textContent).toBe("Web page (.html)");
+    (document.activeElement as HTMLElement).click();
+    expect(page.model.last("export").format).toBe("html");
+    await page.model.answer("export", { filename: "../chat.html", mime: "text/html", text: "<p>x" });
+    expect(saved).toEqual(["..-chat.html"]);
+    expect(blobs[0]?.type).toBe("application/octet-stream");
+    click.mockRestore();
+  });
+});
+
+describe("the kernel", () => {
+  function kernel() {
+    const comm = { open: vi.fn(), send: vi.fn<(message: unknown) => void>(), subshellStarted: Promise.resolve() };
+    const [statusChanged, connectionStatusChanged, disposed] = [new FakeSignal(), new FakeSignal(), new FakeSignal()];
+    return { comm, createComm: vi.fn(() => comm), statusChanged, connectionStatusChanged, disposed };
+  }
+
+  test("hears each wish on both comms, with one nonce", async () => {
+    const fake = kernel();
+    const page = open({}, { kernel: fake });
+    page.write("Why?");
+    page.button("Send").click();
+    await vi.advanceTimersByTimeAsync(10);
+    const sent = page.model.last("ask");
+    expect(fake.comm.send).toHaveBeenCalledWith(sent);
+    expect(sent.op).toMatch(/^[\w-]{1,64}$/);
+    expect(new Set(page.model.sent.map(({ op }) => op)).size).toBe(page.model.sent.length);
+  });
+
+  test("that restarts leaves the text, and the reader goes on with a click", () => {
+    const fake = kernel();
+    const run = vi.fn(() => true);
+    Object.assign(globalThis, { [PANEL_WAYS]: { run, aside: () => null } });
+    const page = open(TALK, { kernel: fake });
+    page.model.hear(begin("And?", 2), { type: "events", reply_id: "r", seq: 0, events: [started, answers("So fa")] });
+    fake.statusChanged.emit("restarting");
+    vi.advanceTimersByTime(600);
+    expect(page.texts(".magistral-answer")).toEqual(["Me.", "Here.", "So fa"]);
+    expect(page.find(".magistral-banner-lasting").textContent).toContain("The kernel was restarted");
+    expect(page.find(".magistral-composer").hidden).toBe(true);
+    expect(run).not.toHaveBeenCalled();
+    page.button("Go on in the new kernel").click();
+    const code = String((run.mock.calls as unknown[][])[0]?.[1]);
+    const packed = /^from magistral_nb import ChatPanel; ChatPanel\.resume\("([\w+/=]+)"\)\.show\(\)$/.exec(code)?.[1];
+    const { turns } = JSON.parse(Buffer.from(String(packed), "base64").toString("utf8"));
+    expect(turns.map((one: { text: string }) => one.text)).toEqual(["Who?", "Where?", "And?"]);
+  });
+
+  test("without the labextension the line to go on with is given", () => {
+    const fake = kernel();
+    const page = open(TALK, { kernel: fake });
+    fake.statusChanged.emit("dead");
+    page.button("Go on in the new kernel").click();
+    expect(page.find(".magistral-line-to-copy code").textContent).toContain("ChatPanel.resume(");
+  });
+
+  test("that is out of reach says so, and what was missed is asked for when it is back", () => {
+    const fake = kernel();
+    const page = open(TALK, { kernel: fake });
+    fake.connectionStatusChanged.emit("connecting");
+    expect(page.find(".magistral-banner-lasting").textContent).toContain("no connection");
+    expect(page.area.disabled).toBe(true);
+    fake.connectionStatusChanged.emit("connected");
+    expect(page.find(".magistral-banner-lasting")).toBeNull();
+    expect(page.model.last("whole").from).toBe(0);
+    expect(page.area.disabled).toBe(false);
+  });
+});
+
+describe("views", () => {
+  test("of one panel stay in step, and drafts are each view's own", () => {
+    const page = open(TALK);
+    const other = new PanelPage(page.model);
+    expect(page.model.sent.filter(({ type }) => type === "hello")).toHaveLength(1);
+    page.write("Draft");
+    page.model.hear(begin("And?", 2), { type: "events", reply_id: "r", seq: 0, events: [started, answers("Both")] });
+    const third = new PanelPage(page.model);
+    page.model.hear({ type: "events", reply_id: "r", seq: 2, events: [answers(" of us"), done] });
+    for (const one of [page, other, third]) {
+      expect(one.texts(".magistral-answer")).toEqual(["Me.", "Here.", "Both of us"]);
+    }
+    expect(other.area.value).toBe("");
+    other.forget();
+    expect(other.all(".magistral-panel")).toHaveLength(0);
+    page.model.hear({ type: "turn", index: 2, turn: turn(3, "And?", null), reply_id: "r", seq: 4 });
+    expect(third.all("[data-act=edit]")).toHaveLength(3);
+  });
+
+  test("a page loaded in mid-stream goes on from the state", () => {
+    const live = { index: 2, text: "And?", reply_id: "r", reply: { v: 1, answer: "One two" }, seen: 3 };
+    const page = open({ ...TALK, live, busy: true });
+    page.model.hear({ type: "events", reply_id: "r", seq: 2, events: [answers(" two"), answers(" three")] });
+    expect(page.texts(".magistral-answer").at(-1)).toBe("One two three");
+  });
+
+  test("a stored panel is read, and offers to go on", () => {
+    const host = document.body.appendChild(document.createElement("div"));
+    renderStoredPanel(host, { version: "1", panel_id: "p", turns: [...TALK.messages, null, { text: 7 }] });
+    vi.advanceTimersByTime(100);
+    expect([...host.querySelectorAll(".magistral-answer")].map((one) => one.textContent)).toEqual(["Me.", "Here."]);
+    expect(host.textContent).toContain("when the notebook was saved");
+    expect(host.querySelector<HTMLElement>(".magistral-composer")?.hidden).toBe(true);
+  });
+});
+
+describe("for everybody", () => {
+  test("the log does not call words out, and a finished answer is said once", () => {
+    const page = open();
+    expect(page.find("[role=log]").getAttribute("aria-live")).toBe("off");
+    page.model.hear(begin(), { type: "events", reply_id: "r", seq: 0, events: [started, answers("Because."), done] });
+    page.model.hear({ type: "turn", index: 0, turn: turn(1, "Why?", null), reply_id: "r", seq: 3 });
+    expect(page.texts(".magistral-panel > [role=status].magistral-unseen")).toEqual(["Answer: Because."]);
+  });
+
+  test("every button has a name, every field a label, every turn a heading", () => {
+    const page = open(TALK);
+    page.button("Settings").click();
+    for (const button of page.all("button")) {
+      expect((button.getAttribute("aria-label") ?? button.textContent ?? "").trim()).not.toBe("");
+    }
+    for (const field of page.all("input:not([type=radio]), textarea, select")) {
+      const label = field.getAttribute("aria-label") ?? page.find(`label[for="${field.id}"]`)?.textContent;
+      expect(label).toBeTruthy();
+    }
+    expect(page.texts("article > h3")).toEqual(["Question 1", "Question 2"]);
+  });
+
+  test("keys stay in the panel: the notebook never hears D, D", () => {
+    const heard = vi.fn();
+    document.addEventListener("keydown", heard);
+    const page = open(TALK);
+    page.press("d", {}, page.button("Answer again"));
+    expect(heard).not.toHaveBeenCalled();
+    expect(page.find(".magistral-panel").hasAttribute("data-lm-suppress-shortcuts")).toBe(true);
+    document.removeEventListener("keydown", heard);
+  });
+
+  test("what a model or a kernel writes stays a text", () => {
+    const evil = '<img src=x onerror="alert(1)">';
+    const page = open({
+      messages: [turn(1, evil, evil)],
+      settings: { model: evil, endpoint: evil },
+      welcome: { endpoint: evil, why: evil, examples: [evil], help: evil },
+      choices: {
+        endpoints: [{ name: evil, description: evil, ready: false, why: evil }],
+        models: [evil],
+        models_error: evil,
+      },
+    });
+    page.button("Settings").click();
+    expect(page.all("img, script")).toHaveLength(0);
+  });
+
+  test("and so does the whole hostile corpus, as question and as answer", () => {
+    const corpus = cases<{ name: string; text: string }>("contract/markdown/hostile.json");
+    const page = open({ messages: corpus.map(({ text }, at) => turn(at + 1, text, text)) });
+    expect(page.all(".magistral-turn")).toHaveLength(corpus.length);
+    const inTurns = (what: string) =>
+      what
+        .split(",")
+        .map((one) => `.magistral-turn ${one}`)
+        .join(",");
+    expect(page.all(inTurns("script,img,iframe,style,link,form,input,video,audio,object,embed,base,meta"))).toEqual([]);
+    for (const one of page.all(".magistral-turn *")) {
+      for (const { name } of one.attributes) expect(name).not.toMatch(/^(?:on|src|srcset|action)/);
+    }
+    expect((globalThis as { __pwned?: unknown }).__pwned).toBeUndefined();
+  });
+});
