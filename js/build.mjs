@@ -25,7 +25,7 @@ const FONTS = new Set(
 );
 
 /** The look, by subject; of two rules that are as strong, the later wins. */
-const STYLES = "base above thinking text code formulas below media panel".split(" ");
+const STYLES = "base above thinking text code formulas below media panel panel_drawer panel_log panel_media".split(" ");
 
 /** KaTeX's style, for what is in a reply only, with its fonts inside. */
 export function katexStyle() {
