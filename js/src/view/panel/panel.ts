@@ -8,7 +8,7 @@ import type { TurnActs } from "./actions.js";
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { connectionBanner } from "./connection.js";
-import { type ExportFormat, type PanelDoor, Refusal, type Wish } from "./door.js";
+import type { ExportFormat, PanelDoor } from "./door.js";
 import { download } from "./download.js";
 import { Drawer } from "./drawer.js";
 import { HeadView } from "./head.js";
@@ -20,8 +20,8 @@ import { keepKeysIn } from "./shortcuts.js";
 import type { TurnHost, TurnView } from "./turn.js";
 import { TURNS_EVENT, type TurnsDetail } from "./turns_event.js";
 import { WelcomeView } from "./welcome.js";
+import { Wishes } from "./wishes.js";
 
-const QUESTIONS: ReadonlySet<string> = new Set(["ask", "edit", "regenerate", "continue"] satisfies Wish["type"][]);
 const MOST_SPOKEN = 1_500;
 const words = LABELS.panel;
 
@@ -42,9 +42,8 @@ export class PanelView implements PanelListener, TurnHost {
   private readonly drawer: Drawer;
   private readonly settings: SettingsView;
   private readonly announced: HTMLElement;
+  private readonly wishes: Wishes;
   private readonly forgetFacts: () => void;
-  /** Questions on their way: they can be stopped, too. */
-  private asking = 0;
   private bringHome: (() => void) | null = null;
 
   constructor(
@@ -59,6 +58,10 @@ export class PanelView implements PanelListener, TurnHost {
     const drawerId = `magistral-drawer-${made}`;
     this.banner = new Banner(page);
     this.lasting = new Banner(page);
+    this.wishes = new Wishes(door, this.banner, {
+      changed: () => this.draw(),
+      undone: () => this.composer.area.focus(),
+    });
     this.drawer = new Drawer(page, drawerId, (now) => this.head.opened(now));
     this.head = new HeadView(page, this.headActs(), drawerId);
     this.settings = new SettingsView(
@@ -134,7 +137,7 @@ export class PanelView implements PanelListener, TurnHost {
     const { turn } = view;
     const id = turn?.id ?? null;
     const wish = (type: "regenerate" | "continue") => () => {
-      if (id !== null) void this.wish({ type, turn: id }).then(() => this.composer.area.focus());
+      if (id !== null) void this.wishes.wish({ type, turn: id }).then(() => this.composer.area.focus());
       this.log.toEnd();
     };
     return {
@@ -142,7 +145,7 @@ export class PanelView implements PanelListener, TurnHost {
       goOn: wish("continue"),
       askAgain: () => this.ask(view.question.text),
       delete: () => void this.delete(view),
-      branch: (at) => id !== null && void this.wish({ type: "branch", turn: id, at }),
+      branch: (at) => id !== null && void this.wishes.wish({ type: "branch", turn: id, at }),
       say: (text) => say(this.announced, text),
     };
   }
@@ -160,7 +163,7 @@ export class PanelView implements PanelListener, TurnHost {
       (text) => {
         this.composer.area.focus();
         this.log.toEnd();
-        void this.wish({ type: "edit", turn: id, text });
+        void this.wishes.wish({ type: "edit", turn: id, text });
       },
       () => this.composer.area.focus(),
     );
@@ -180,7 +183,7 @@ export class PanelView implements PanelListener, TurnHost {
   }
 
   private get isBusy(): boolean {
-    return this.asking > 0 || this.door.state.live !== null || this.door.facts().busy;
+    return this.wishes.areQuestions || this.door.state.live !== null || this.door.facts().busy;
   }
 
   /** Something can be asked, or changed, now. */
@@ -229,7 +232,7 @@ export class PanelView implements PanelListener, TurnHost {
     this.banner.show(null);
     this.composer.area.focus();
     this.log.toEnd();
-    this.wish({ type: "ask", text }).then((worked) => {
+    this.wishes.wish({ type: "ask", text }).then((worked) => {
       if (!worked) this.composer.restore(text);
     });
   }
@@ -251,27 +254,13 @@ export class PanelView implements PanelListener, TurnHost {
     const id = view.turn?.id ?? null;
     if (id === null) return;
     const count = this.log.all.length - this.log.all.indexOf(view);
-    if (!(await this.wish({ type: "delete", turn: id }, this.offerUndo(words.deleted(count))))) return;
+    if (!(await this.wishes.wish({ type: "delete", turn: id }, this.wishes.offerUndo(words.deleted(count))))) return;
     this.composer.area.focus();
   }
 
   private async clear(): Promise<void> {
-    await this.wish({ type: "clear" }, this.offerUndo(words.cleared));
+    await this.wishes.wish({ type: "clear" }, this.wishes.offerUndo(words.cleared));
     this.composer.area.focus();
-  }
-
-  /** Say what was done; the answer names the turn that brings it back. */
-  private offerUndo(text: string): (data: unknown) => void {
-    return (data) => {
-      const turn = (data as { turn?: unknown } | null)?.turn;
-      if (typeof turn !== "number") return;
-      const act = (): void => {
-        this.banner.show(null);
-        this.composer.area.focus();
-        void this.wish({ type: "restore", turn });
-      };
-      this.banner.show({ text, kind: "news", action: { label: words.undo, act } });
-    };
   }
 
   private async showPrompt(): Promise<void> {
@@ -279,14 +268,14 @@ export class PanelView implements PanelListener, TurnHost {
       this.drawer.close();
       return;
     }
-    await this.wish({ type: "prompt", text: this.composer.area.value }, (data) => {
+    await this.wishes.wish({ type: "prompt", text: this.composer.area.value }, (data) => {
       const picture = promptPicture(this.page, data, () => this.drawer.close());
       this.drawer.open("prompt", words.promptTitle, picture, this.head.prompt);
     });
   }
 
   private async export(format: ExportFormat): Promise<void> {
-    await this.wish({ type: "export", format }, (data) => download(this.page, data));
+    await this.wishes.wish({ type: "export", format }, (data) => download(this.page, data));
   }
 
   private resume(): void {
@@ -307,26 +296,5 @@ export class PanelView implements PanelListener, TurnHost {
     this.bringHome = this.door.aside?.(this.element, title, home) ?? null;
     this.head.isAside(this.bringHome !== null);
     this.moved();
-  }
-
-  /** Return whether it was granted; say why where it was not. */
-  private async wish(wish: Wish, granted: (data: unknown) => void = () => {}): Promise<boolean> {
-    const isQuestion = QUESTIONS.has(wish.type);
-    if (isQuestion) this.count(1);
-    try {
-      granted(await this.door.wish(wish));
-      return true;
-    } catch (error) {
-      const { message, hint } = error instanceof Refusal ? error : { message: String(error), hint: "" };
-      this.banner.show({ text: message || words.refused, hint, kind: "problem" });
-      return false;
-    } finally {
-      if (isQuestion) this.count(-1);
-    }
-  }
-
-  private count(by: number): void {
-    this.asking += by;
-    this.draw();
   }
 }
