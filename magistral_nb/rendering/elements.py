@@ -22,10 +22,10 @@ about a millisecond for a small formula, and stops the page meanwhile."""
 
 # Only what JupyterLab's sanitizer lets through: no var(), and alpha greys that read on black and on white.
 # In hexadecimal and without what a cell has anyway: a notebook holds these once for each element.
-_LINE = "1px solid #80808059"
+_LINE = "1px solid #8885"
 _CELL = "padding:5px 14px 5px 0;"
 _LOOKS = {
-    "blockquote": "margin:8px 0;padding:0 0 0 12px;border-left:3px solid #80808059",
+    "blockquote": "margin:8px 0;padding:0 0 0 12px;border-left:3px solid #8885",
     "h1": "font-size:1.35em;font-weight:600;margin:20px 0 8px",
     "h2": "font-size:1.25em;font-weight:600;margin:18px 0 8px",
     "h3": "font-size:1.15em;font-weight:600;margin:16px 0 6px",
@@ -35,15 +35,15 @@ _LOOKS = {
     "hr": f"border:0;border-top:{_LINE};margin:16px 0",
     "p": "",
     "li": "",
-    "table": "border-collapse:collapse;margin:0;font-size:0.95em",
+    "table": "border-collapse:collapse;margin:10px 0;font-size:0.95em",
     "td": _CELL,
     "th": _CELL,
     "tr": f"border-bottom:{_LINE};background:none",
 }
 _READ_FROM_EITHER_SIDE = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "td", "th"}
 _CODE_BOX = (
-    "margin:8px 0;padding:10px 12px;overflow-x:auto;white-space:pre;line-height:1.45;"
-    "border:1px solid #80808040;border-radius:4px;background-color:#80808014"
+    "margin:8px 0;padding:10px 12px;overflow-x:auto;white-space:pre;"
+    "border:1px solid #8884;border-radius:4px;background-color:#8881"
 )
 _WEB = re.compile(r"https?://(?P<host>(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?)(?=[/?#]|$)", re.IGNORECASE)
 _MAIL = re.compile(r"mailto:(?P<host>[^@\s?#]+@[a-z0-9.-]+)(?=[?]|$)", re.IGNORECASE)
@@ -111,7 +111,7 @@ class _Renderer(RendererHTML):
         return super().renderToken(tokens, idx, options, env)
 
     def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        box = '<div style="overflow-x:auto;margin:10px 0">'
+        box = '<div style="overflow-x:auto">'
         return box + self.renderToken(tokens, idx, options, env)
 
     def table_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
