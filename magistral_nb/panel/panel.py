@@ -117,6 +117,10 @@ class ChatPanel(Stubbed):
         """Display the panel here."""
         self._transcript.show()
 
+    def __repr__(self) -> str:
+        turns = len(self.desk.conversation.turns)
+        return f"<ChatPanel: {turns} turn{'' if turns == 1 else 's'}>"
+
     def close(self) -> None:
         """Stop, and leave the text where the panel stood."""
         self.stop()
