@@ -41,7 +41,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], *, ready: str, log: Path, env: Mapping[str, str] | None = None, patience: float = 90
+    command: Sequence[str], *, ready: str, log: Path, env: Mapping[str, str] | None = None, patience: float = 180
 ) -> Iterator[None]:
     """Run a server until the block ends. It is ready when a GET of the URL `ready` gives 200, in `patience` seconds.
 
