@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 PER_REPLY = 20
 """At most so many messages a second for one reply."""
-PER_KERNEL = 80
-"""At most so many messages a second for all replies of a kernel together."""
+PER_KERNEL = 70
+"""At most so many messages a second for all replies of a kernel together: below 100 with what opens their widgets."""
 
 
 class Gatherer:
