@@ -42,7 +42,7 @@ def test_one_reply_speaks_twenty_times_a_second_and_evenly() -> None:
     assert min(b[0] - a[0] for a, b in itertools.pairwise(sent)) > 0.049
 
 
-def test_seven_replies_share_eighty_messages_and_none_is_left_out() -> None:
+def test_seven_replies_share_seventy_messages_and_none_is_left_out() -> None:
     sent = sent_in_three_seconds(7)
     assert most_in_a_second(sent) == 70
     assert all(0 < most_in_a_second(sent, f"r{n}") <= 20 for n in range(4))
