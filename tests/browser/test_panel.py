@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.jupyterlab import JupyterLab, outputs, run_cell, wait_for_kernel
-from tests.browser.test_live_reply import START_CELL, notebook_with, slowly
-from tests.browser.test_live_widget import SAVE, WATCH, no_widget_error
+from tests.browser.jupyterlab import JupyterLab, outputs, run_cell
+from tests.browser.panel_page import ask, last_answer, open_notebook, panel_of
+from tests.browser.test_live_reply import START_CELL, slowly
+from tests.browser.test_live_widget import SAVE, no_widget_error
 from tests.fake_server import FakeServer
 from tests.test_client import events_of
 
@@ -31,33 +32,10 @@ def page_with(lab: JupyterLab, page: Page, server: FakeServer) -> Callable[..., 
     """Open a notebook whose first cell makes a client, and whose next are these; run the first two."""
 
     def opened(*cells: str) -> Page:
-        client = f"Client(base_url={server.base_url!r}, model='magistral-small', api_key='x')"
-        made = f"from magistral_nb import *\nc = {client}"
-        (lab.notebooks / "panel.ipynb").write_text(notebook_with(made, *cells), "utf-8")
-        lab.open(page, "panel.ipynb")
-        wait_for_kernel(page)
-        run_cell(page, 0)
-        run_cell(page, 1)
-        page.evaluate(WATCH)
+        open_notebook(lab, page, server, *cells)
         return page
 
     return opened
-
-
-def panel_of(page: Page, at: int = 0) -> Locator:
-    panel = page.locator(".magistral-panel").nth(at)
-    expect(panel).to_be_visible(timeout=15_000)
-    return panel
-
-
-def ask(panel: Locator, text: str) -> None:
-    area = panel.get_by_role("textbox", name="Your question")
-    area.fill(text)
-    area.press("Enter")
-
-
-def last_answer(panel: Locator) -> Locator:
-    return panel.locator(".magistral-turn").last.locator(".magistral-answer")
 
 
 def test_a_chat_by_keyboard(
