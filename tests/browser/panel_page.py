@@ -34,11 +34,14 @@ def panel_of(page: Page, at: int = 0) -> Locator:
 
 
 def ask(panel: Locator, text: str) -> None:
-    """Write a question and send it, as soon as one can be asked."""
+    """Write a question and send it, as soon as one can be asked; return when it stands in the log."""
     expect(panel).not_to_have_class(re.compile("magistral-busy"), timeout=15_000)
     area = panel.get_by_role("textbox", name="Your question")
     area.fill(text)
+    turns = panel.locator(".magistral-turn")
+    before = turns.count()
     area.press("Enter")
+    expect(turns).to_have_count(before + 1, timeout=15_000)
 
 
 def last_answer(panel: Locator) -> Locator:
