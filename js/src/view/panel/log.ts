@@ -48,6 +48,7 @@ export class LogView {
     let kept = Math.min(from, this.views.length);
     while (kept > 0 && this.views[kept - 1]?.isLive) kept -= 1;
     const gone = this.views.splice(kept);
+    const focus = gone.map((view, at) => ({ at: kept + at, act: view.focusedAct })).find(({ act }) => act !== null);
     for (const view of gone) this.drop(view);
     for (const turn of turns.slice(kept)) this.addTurn(turn);
     if (live) {
@@ -55,6 +56,7 @@ export class LogView {
       view.begin(live);
     }
     this.refresh();
+    if (focus) this.keepFocus(focus.at, focus.act);
   }
 
   /** The reader has asked something: the end is what they want to see. */
@@ -93,6 +95,12 @@ export class LogView {
     this.nearness.stop();
     this.end.stop();
     for (const view of this.views) view.destroy();
+  }
+
+  /** What the focus stood on is gone: it goes to the same action of the turn that came, else to the log. */
+  private keepFocus(at: number, act: string | null): void {
+    const view = this.views[Math.min(at, this.views.length - 1)];
+    if (view && !(act && view.focusAct(act))) this.log.focus({ preventScroll: true });
   }
 
   private addTurn(turn: Turn): void {

@@ -55,6 +55,20 @@ export class TurnView {
     return this.turn === null;
   }
 
+  /** The action that the focus stands on; "" if it stands elsewhere in this turn, none if it is not in it. */
+  get focusedAct(): string | null {
+    const at = this.page.activeElement;
+    return this.element.contains(at) ? ((at as HTMLElement).dataset.act ?? "") : null;
+  }
+
+  /** Put the focus on an action; returns whether there is such a one. */
+  focusAct(act: string): boolean {
+    this.draw();
+    const button = this.actions?.querySelector<HTMLElement>(`[data-act="${act}"]`);
+    button?.focus();
+    return Boolean(button);
+  }
+
   /** A finished turn: only its text at first, which can be read and found. */
   show(turn: Turn): void {
     this.turn = turn;
@@ -177,12 +191,11 @@ export class TurnView {
   }
 
   private swapActions(row: HTMLElement): void {
-    const focused = this.actions?.contains(this.page.activeElement) ? this.page.activeElement : null;
-    const act = (focused as HTMLElement | null)?.dataset.act;
+    const act = this.focusedAct;
     if (this.actions) this.actions.replaceWith(row);
     else this.element.append(row);
     this.actions = row;
-    if (act) row.querySelector<HTMLElement>(`[data-act="${act}"]`)?.focus();
+    if (act) this.focusAct(act);
   }
 }
 
