@@ -119,6 +119,17 @@ def test_no_part_of_a_key_is_ever_told(server: FakeServer, monkeypatch: pytest.M
         assert part not in said
 
 
+def test_half_a_character_stops_nothing(panel: ChatPanel, server: FakeServer) -> None:
+    server.play(events_of({"content": "Yes."}))
+    page = Page(panel)
+    page.op("set", values={"instructions": "Be \ud83d brief."})
+    page.op("ask", text="Is it \ud83d?")
+    page.settle()
+    assert page.turns[0]["text"] == "Is it \ufffd?"
+    told = [Caught.said, panel.get_state(), panel._repr_mimebundle_()]
+    json.dumps(told, ensure_ascii=False, default=repr).encode()  # as the kernel's messages are written
+
+
 def test_the_stored_form_reads_anywhere_and_can_be_gone_on_with(panel: ChatPanel, server: FakeServer) -> None:
     server.play(events_of({"reasoning": "Hm."}, {"content": "**4** <img src=x onerror=alert(1)>"}))
     page = Page(panel)

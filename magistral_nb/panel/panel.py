@@ -23,6 +23,7 @@ from magistral_nb.panel.ops import Ops
 from magistral_nb.panel.resuming import conversation_of, settings_of
 from magistral_nb.panel.transcript import Transcript
 from magistral_nb.panel.wire import Data, seen_messages
+from magistral_nb.rendering.text import whole
 from magistral_nb.replies import Reply
 
 _OURS = ("messages", "busy", "settings", "choices", "meter", "welcome", "live", "panel_id", "kind", "version")
@@ -133,7 +134,7 @@ class ChatPanel(Stubbed):
     def tell(self, message: Data) -> None:
         """Send a message to every page that shows the panel."""
         if self.comm is not None:
-            self.send(message)
+            self.send(whole(message))
 
     def is_drawn(self, *, follows: bool) -> None:
         """Take note that a page draws the panel."""
@@ -158,7 +159,8 @@ class ChatPanel(Stubbed):
         state: Data = super().get_state(key, drop_defaults)
         if key is None:
             state["messages"], state["live"] = self.desk.snapshot(for_page=self.comm is not None)
-        return state
+        told: Data = whole(state)  # half a character in a question would keep the whole message from being sent
+        return told
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
         """Take over what a page has set. Pages set nothing of ours but `disabled`; the rest they ask for."""

@@ -19,7 +19,7 @@ from magistral_nb.conversations import Conversation
 from magistral_nb.conversations.showing import shown_turns
 from magistral_nb.panel.wire import Data, beside_wire
 from magistral_nb.rendering.conversation import conversation_html
-from magistral_nb.rendering.text import plain
+from magistral_nb.rendering.text import plain, whole
 from magistral_nb.scrubbing import scrub, scrub_page
 
 PANEL_MIME = "application/vnd.magistral.panel.v1+json"
@@ -68,7 +68,7 @@ class Transcript:
         talk = self._conversation
         stored: Data = {"version": __version__, "panel_id": self._id, "turns": [*turns, *_unfinished(live)]}
         stored |= {"beside": beside_wire(talk), "head": talk.tree.head, "settings": self._settings()}
-        bundle: Data = {PANEL_MIME: stored, "text/html": html, "text/plain": text}
+        bundle: Data = {PANEL_MIME: whole(stored), "text/html": html, "text/plain": text}
         if with_widget:
             bundle[WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": self._comm}
         return bundle

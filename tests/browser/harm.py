@@ -7,12 +7,13 @@ from playwright.sync_api import Page
 from tests.browser.listener import Listener
 from tests.hostile import HOST
 
-HARM = """host => {
+HARM = """([host, inside]) => {
     const harm = [];
     const slack = 10;  // a space at the end of a line, and the border of code, may hang over
-    const boxes = [...document.querySelectorAll('.magistral, .magistral-prompt')].filter(box => box.isConnected);
+    const boxes = [...document.querySelectorAll(inside)].filter(box => box.isConnected);
     const ours = element =>  // a model's text makes no element with a class
-        element.matches('button.magistral-button, button.magistral-thinking-head, .magistral-fold[id^=magistral-]');
+        element.matches('button.magistral-button, button.magistral-thinking-head, .magistral-fold[id^=magistral-], '
+            + 'form.magistral-composer, .magistral-drawer, .magistral-unseen');
     const clipped = (element, box) => {
         let {left, right, top, bottom} = element.getBoundingClientRect();
         for (let one = element.parentElement; one && one !== box; one = one.parentElement) {
@@ -59,15 +60,20 @@ HARM = """host => {
 }"""
 
 
-def assert_harmless(page: Page, listener: Listener, *, boxes: int) -> None:
-    """Look at everything, folds opened, after a second in which a request might still have left."""
+def assert_harmless(
+    page: Page, listener: Listener, *, boxes: int, inside: str = ".magistral, .magistral-prompt"
+) -> None:
+    """Look at everything, folds opened, after a second in which a request might still have left.
+
+    inside : selector of the boxes that hold a stranger's text, of which there are at least so many. Nothing leaves one.
+    """
     url = page.url
     page.wait_for_function(
-        f"() => document.querySelectorAll('.magistral, .magistral-prompt').length >= {boxes}", timeout=60_000
+        "([inside, boxes]) => document.querySelectorAll(inside).length >= boxes", arg=[inside, boxes], timeout=60_000
     )
     page.evaluate("() => document.querySelectorAll('.magistral details').forEach(fold => { fold.open = true; })")
     page.wait_for_timeout(1_500)
-    found = page.evaluate(HARM, HOST)
+    found = page.evaluate(HARM, [HOST, inside])
     assert found["harm"] == [], "\n".join(found["harm"])
     assert (found["pwned"], found["base"], found["requested"]) == (None, False, 0)
     assert found["url"] == page.url == url
