@@ -22,7 +22,7 @@ from tests.test_client import events_of
 pytestmark = pytest.mark.browser
 
 WORDS = [{"reasoning": f"step{n} "} for n in range(3)] + [{"content": f"word{n} "} for n in range(30)]
-BUSY = "import time\nfor n in range(100): time.sleep(0.1)"
+BUSY = "import time\nfor n in range(70): time.sleep(0.1)"
 KEPT = """words => JSON.stringify(
     window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON()
 ).includes(words)"""  # a transcript is renewed every five seconds
