@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, Unpack
 from uuid import uuid4
@@ -124,6 +125,8 @@ class ChatPanel(Stubbed):
 
     def close(self) -> None:
         """Stop, and leave the text where the panel stood."""
+        if sys.is_finalizing():
+            return  # Python ends, and ipywidgets closes what nobody closed: there is no page any more
         self.stop()
         if PANELS.pop(self.panel_id, None) is None:
             return

@@ -113,6 +113,8 @@ class Transcript:
                     self._timer.start()
                 return
             size = self._renew()
+            if not any(self._turns()):
+                return  # nothing was said yet: the first turn need not wait
             self._next = time.monotonic() + min(LONGEST_PAUSE, PAUSE * max(1.0, size / SMALL))
 
     def close(self) -> None:
