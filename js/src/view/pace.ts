@@ -1,4 +1,4 @@
-/** How often to draw: at most 15 times a second, and never for more than a fifth of the time. */
+/** How often to draw: at most 15 times a second, and for a fifth of the time unless one picture takes very long. */
 
 const SHORTEST_PAUSE = 1000 / 15;
 const PAUSE_FOR_COST = 4;
