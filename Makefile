@@ -52,7 +52,8 @@ test: $(VENV)/.test $(LAB_BUILT) ## all tests but those that need PyTorch, those
 	@$(NPM) --prefix js test --silent
 	@$(BIN)/python -m magistral_nb demo --install
 	@$(BIN)/python scripts/server_env.py
-	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -m "not transformers"
+	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -m "not transformers" \
+	--ignore tests/browser/test_oldest_lab.py # that one is for `make test-oldest`
 
 test-transformers: $(TORCH_VENV)/.test ## the tests of Client("transformers"), with PyTorch on the processor and tiny models
 	@$(TORCH_VENV)/bin/python -m magistral_nb demo --install
