@@ -11,7 +11,7 @@ from magistral_nb.chat_format import Prompt
 from magistral_nb.conversations.asking import Asking, Attempt
 from magistral_nb.conversations.branches import Branches
 from magistral_nb.conversations.history import check_question
-from magistral_nb.conversations.turns import Turn
+from magistral_nb.conversations.turns import CUT, Turn
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.loading_text import LoadingText
 from magistral_nb.replies import Reply
@@ -20,8 +20,6 @@ from magistral_nb.streams import AsyncReplyStream, ReplyStream
 if TYPE_CHECKING:
     from magistral_nb.conversations.conversation import Conversation
     from magistral_nb.dialects import KeepThinking
-
-_CAN_GO_ON = ("length", "interrupted", "failed", "budget")
 
 
 class Again(Branches):
@@ -104,7 +102,7 @@ class Again(Branches):
 
     def _going_on(self, settings: CallSettings) -> Attempt:
         last = self.found(-1)
-        if last.state not in _CAN_GO_ON or last.reply.tool_calls:
+        if last.state not in CUT or last.reply.tool_calls:
             raise ConfigurationError(
                 "The last reply is whole, so there is nothing to go on with.",
                 hint="Ask the next question, or regenerate() for another reply.",

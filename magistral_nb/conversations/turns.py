@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from magistral_nb.errors import ConfigurationError
 from magistral_nb.events import Failed
@@ -13,6 +13,8 @@ from magistral_nb.replies import Reply
 
 State = Literal["whole", "length", "interrupted", "failed", "budget", "content_filter"]
 """How a turn ended. All but `whole` are marks: something may be missing."""
+CUT: Final[tuple[State, ...]] = ("length", "interrupted", "failed", "budget")
+"""How a turn has ended whose reply can go on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from magistral_nb.conversations import Conversation, Turn
 from magistral_nb.conversations.history import begun_message
 from magistral_nb.conversations.plain_data import message_data, reply_data
 from magistral_nb.conversations.tree import Tree
+from magistral_nb.conversations.turns import CUT
 from magistral_nb.dialects import why_not_continued
 from magistral_nb.errors import ConfigurationError, MagistralError
 from magistral_nb.messages import Text
@@ -17,8 +18,6 @@ from magistral_nb.rendering.text import whole
 from magistral_nb.scrubbing import scrub, scrub_data
 
 Data = dict[str, Any]
-CUT = ("length", "interrupted", "failed", "budget")
-"""How a turn has ended whose reply can go on."""
 
 
 def line_wire(conversation: Conversation, start: int = 0) -> list[Data]:
