@@ -1,15 +1,11 @@
 /** A long conversation with one answer streaming: ours, and the usual way, which renders all of it again at every message. */
 
-import hljs from "highlight.js/lib/core";
-import katex from "katex";
-import Parser from "markdown-it";
 import rich from "../../tests/data/rich_answer.md";
-import { addFormulas } from "../src/core/formula_rules.js";
-import { isDisplay } from "../src/core/formulas.js";
 import { readTurn, type Turn } from "../src/core/panel_protocol.js";
 import { PanelState } from "../src/core/panel_state.js";
 import { PanelView } from "../src/view/panel/panel.js";
 import { addStyle } from "../src/view/style.js";
+import { usualParser } from "./whole.js";
 
 const TURNS = 200;
 const LENGTH = 2_000;
@@ -60,14 +56,7 @@ export function panelOurs(host: HTMLElement): (more?: string) => void {
 /** All of it again, with the same three libraries. */
 export function panelWhole(host: HTMLElement): (more?: string) => void {
   addStyle(host);
-  const highlight = (code: string, language: string): string =>
-    hljs.getLanguage(language) ? hljs.highlight(code, { language, ignoreIllegals: true }).value : "";
-  const parser = new Parser("commonmark", { html: false, highlight }).enable(["table", "strikethrough"]);
-  addFormulas(parser);
-  parser.renderer.rules.formula = (tokens, index) => {
-    const { content = "", markup = "" } = tokens[index] ?? {};
-    return katex.renderToString(content, { displayMode: isDisplay(markup), throwOnError: false, strict: false });
-  };
+  const parser = usualParser();
   const said = turns();
   const box = host.appendChild(document.createElement("div"));
   box.className = "magistral magistral-reply";

@@ -7,8 +7,8 @@ import { addFormulas } from "../src/core/formula_rules.js";
 import { isDisplay } from "../src/core/formulas.js";
 import { addStyle } from "../src/view/style.js";
 
-export function wholeText(host: HTMLElement): (more?: string) => void {
-  addStyle(host);
+/** All three libraries in one, as most pages put them together. */
+export function usualParser() {
   const highlight = (code: string, language: string): string =>
     hljs.getLanguage(language) ? hljs.highlight(code, { language, ignoreIllegals: true }).value : "";
   const parser = new Parser("commonmark", { html: false, highlight }).enable(["table", "strikethrough"]);
@@ -17,6 +17,12 @@ export function wholeText(host: HTMLElement): (more?: string) => void {
     const { content = "", markup = "" } = tokens[index] ?? {};
     return katex.renderToString(content, { displayMode: isDisplay(markup), throwOnError: false, strict: false });
   };
+  return parser;
+}
+
+export function wholeText(host: HTMLElement): (more?: string) => void {
+  addStyle(host);
+  const parser = usualParser();
   const box = host.appendChild(document.createElement("div"));
   box.className = "magistral magistral-reply";
   let text = "";
