@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import unquote
 
@@ -14,7 +14,7 @@ from markdown_it.rules_inline import StateInline, image
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from magistral_nb.rendering.formulas import add_formulas, formula_code, formula_html
+from magistral_nb.rendering.formulas import add_formulas, formula_html, may_be_typeset, source
 
 MOST_TYPESET = 25_000
 """How much of one text is typeset: the characters of its formulas, and 25 for each. The rest are code. MathJax needs
@@ -24,7 +24,7 @@ about a millisecond for a small formula, and stops the page meanwhile."""
 # In hexadecimal and without what a cell has anyway: a notebook holds these once for each element.
 _LINE = "1px solid #8885"
 _CELL = "padding:5px 14px 5px 0;"
-_LOOKS = {
+LOOKS = {
     "blockquote": "margin:8px 0;padding:0 0 0 12px;border-left:3px solid #8885",
     "h1": "font-size:1.35em;font-weight:600;margin:20px 0 8px",
     "h2": "font-size:1.25em;font-weight:600;margin:18px 0 8px",
@@ -49,7 +49,7 @@ _WEB = re.compile(r"https?://(?P<host>(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5
 _MAIL = re.compile(r"mailto:(?P<host>[^@\s?#]+@[a-z0-9.-]+)(?=[?]|$)", re.IGNORECASE)
 
 
-def parser(*, deepest_nesting: int, most_tokens: int) -> MarkdownIt:
+def parser(*, deepest_nesting: int, most_tokens: int, elements: type[Elements] | None = None) -> MarkdownIt:
     """Return a CommonMark parser with tables, strikethrough and formulas, and without HTML.
 
     It raises OverflowError, early, at a text that would become more than `most_tokens` blocks.
@@ -61,7 +61,7 @@ def parser(*, deepest_nesting: int, most_tokens: int) -> MarkdownIt:
         return False
 
     options = {"html": False, "xhtmlOut": False, "maxNesting": deepest_nesting}
-    made = _Parser("commonmark", options, renderer_cls=_Renderer).enable(["table", "strikethrough"])
+    made = _Parser("commonmark", options, renderer_cls=elements or Elements).enable(["table", "strikethrough"])
     add_formulas(made)
     made.block.ruler.before("formula", "count_tokens", count_tokens)
     made.inline.ruler.at("image", _image_outside_of_images)
@@ -94,17 +94,27 @@ class _Parser(MarkdownIt):
         return bool(link_target(url))
 
 
-class _Renderer(RendererHTML):
+class Elements(RendererHTML):
+    """What each token becomes."""
+
+    looks: Mapping[str, str] = LOOKS
+    code_looks = (_CODE_BOX, "white-space:pre;padding:0;background-color:transparent")
+    """Of the box of a code block, and of the code in it."""
+
+    def direction(self, side: str, env: EnvType) -> str:
+        """Return the attribute that says from which side an element is read."""
+        return f' dir="{side}"'
+
     def renderToken(  # noqa: N802  (markdown-it's name)
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:
         token = tokens[idx]
-        if token.tag in _LOOKS and token.nesting >= 0:
-            style = _LOOKS[token.tag] + str(token.attrGet("style") or "")
+        if token.tag in self.looks and token.nesting >= 0:
+            style = self.looks[token.tag] + str(token.attrGet("style") or "")
             if token.tag in ("td", "th") and "text-align" not in style:
                 style += "text-align:left"
             token.attrs = {key: value for key, value in token.attrs.items() if key == "start"}
-            if token.tag in _READ_FROM_EITHER_SIDE:
+            if token.tag in _READ_FROM_EITHER_SIDE and self.direction("auto", env):
                 token.attrs["dir"] = "auto"
             if style:
                 token.attrs["style"] = style
@@ -120,19 +130,33 @@ class _Renderer(RendererHTML):
     def formula(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         token = tokens[idx]
         env["typeset"] = env.get("typeset", 0) + 25 + len(token.content)
-        if env["typeset"] > MOST_TYPESET:
-            return formula_code(token.content, opening=token.markup)
-        shown = formula_html(token.content, opening=token.markup)
+        is_code = env["typeset"] > MOST_TYPESET or not may_be_typeset(token.content)
+        shown = self.code(source(token.content, opening=token.markup), env) if is_code else self.typeset(token, env)
         return f"<div>{shown}</div>\n" if token.block else shown
 
+    def typeset(self, token: Token, env: EnvType) -> str:
+        """Return a formula for MathJax to find."""
+        return formula_html(token.content, opening=token.markup)
+
     def code_inline(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        return f'<code dir="ltr">{escape(tokens[idx].content)}</code>'
+        return self.code(tokens[idx].content, env)
+
+    def code(self, text: str, env: EnvType) -> str:
+        """Return code within a line."""
+        return f"<code{self.direction('ltr', env)}>{escape(text)}</code>"
 
     def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        return _code_box(tokens[idx].content)
+        return self._code_box(tokens[idx].content, "", env)
 
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        return _code_box(tokens[idx].content, (tokens[idx].info.split() or [""])[0])
+        return self._code_box(tokens[idx].content, (tokens[idx].info.split() or [""])[0], env)
+
+    def _code_box(self, code: str, language: str, env: EnvType) -> str:
+        language = re.sub(r"[^A-Za-z0-9_+-]", "", language)
+        name = f' class="language-{language}"' if language else ""
+        box, inside = (f' style="{look}"' if look else "" for look in self.code_looks)
+        side = self.direction("ltr", env)
+        return f"<pre{side}{box}><code{name}{side}{inside}>{escape(code)}</code></pre>\n"
 
     def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         url = str(tokens[idx].attrGet("href") or "")
@@ -169,10 +193,3 @@ def _says(shown: str, url: str) -> bool:
     """Tell whether a link's text is just where it leads, in full or as the bare host."""
     words = shown.strip().rstrip("/")
     return bool(words) and words in (url.rstrip("/"), link_target(url), url.partition("://")[2].rstrip("/"))
-
-
-def _code_box(code: str, language: str = "") -> str:
-    language = re.sub(r"[^A-Za-z0-9_+-]", "", language)
-    name = f' class="language-{language}"' if language else ""
-    style = ' style="white-space:pre;padding:0;background-color:transparent"'
-    return f'<pre dir="ltr" style="{_CODE_BOX}"><code{name} dir="ltr"{style}>{escape(code)}</code></pre>\n'

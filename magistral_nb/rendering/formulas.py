@@ -22,6 +22,10 @@ LONGEST_FORMULA = 2_000
 DEEPEST_FORMULA = 50
 """Groups in each other: at 900 MathJax stops the whole page for minutes, at 50 it needs nothing worth mentioning."""
 
+FORMULA_CLASSES = "tex2jax_process mathjax_process"
+NO_FORMULA_CLASSES = "tex2jax_ignore mathjax_ignore"
+"""What MathJax finds and what it leaves alone: nbconvert's knows the first of each, JupyterLab's the second."""
+
 _ENVIRONMENT = r"\\begin\{(?:align|alignat|eqnarray|equation|flalign|gather|multline)\*?\}"
 _OPENING = re.compile(r"\\[(\[]|(?<!\$)\$\$?(?!\$)")
 _BLOCK_OPENING = re.compile(rf"\\\[|\$\$(?!\$)|{_ENVIRONMENT}")
@@ -64,18 +68,24 @@ class _Formula(NamedTuple):
 
 
 def formula_html(tex: str, *, opening: str) -> str:
-    r"""Return the formula for MathJax to find, or as code where it should not be typeset.
+    r"""Return the formula for MathJax to find.
 
     >>> formula_html("a<b", opening="$")
     '<span class="tex2jax_process mathjax_process" dir="ltr">\\(a&lt;b\\)</span>'
     """
-    if len(tex) > LONGEST_FORMULA or _REFUSED.search(tex) or _depth(tex) > DEEPEST_FORMULA:
-        return formula_code(tex, opening=opening)
-    display = is_display(opening)
-    left, right = (r"\[", r"\]") if display else (r"\(", r"\)")
-    style = ' style="display:block;overflow-x:auto;overflow-y:hidden;padding:2px 0"' if display else ""
-    shown = escape(left + _LABEL.sub("", tex) + right)  # a label would become an id of the page
-    return f'<span class="tex2jax_process mathjax_process" dir="ltr"{style}>{shown}</span>'
+    display = ' style="display:block;overflow-x:auto;overflow-y:hidden;padding:2px 0"' if is_display(opening) else ""
+    return f'<span class="{FORMULA_CLASSES}" dir="ltr"{display}>{delimited(tex, opening=opening)}</span>'
+
+
+def may_be_typeset(tex: str) -> bool:
+    """Tell whether a formula can be left to MathJax; one that cannot is shown as code."""
+    return len(tex) <= LONGEST_FORMULA and not _REFUSED.search(tex) and _depth(tex) <= DEEPEST_FORMULA
+
+
+def delimited(tex: str, *, opening: str) -> str:
+    """Return the source that MathJax finds, as HTML."""
+    left, right = (r"\[", r"\]") if is_display(opening) else (r"\(", r"\)")
+    return escape(left + _LABEL.sub("", tex) + right)  # a label would become an id of the page
 
 
 def _depth(tex: str) -> int:
@@ -86,10 +96,9 @@ def _depth(tex: str) -> int:
     return deepest
 
 
-def formula_code(tex: str, *, opening: str) -> str:
-    """Return the formula as it was written, as code."""
-    source = opening + tex + _CLOSING[opening] if opening in _CLOSING else tex
-    return f'<code dir="ltr">{escape(source)}</code>'
+def source(tex: str, *, opening: str) -> str:
+    """Return the formula as it was written."""
+    return opening + tex + _CLOSING[opening] if opening in _CLOSING else tex
 
 
 def add_formulas(parser: MarkdownIt) -> None:

@@ -27,12 +27,13 @@ DEEPEST_NESTING = 40
 """Lists and quotes inside each other, counted in levels of HTML: a deeper text is shown unformatted."""
 
 
-def markdown_html(text: str) -> str:
+def markdown_html(text: str, *, light: bool = False) -> str:
     """Return Markdown as HTML that may be shown anywhere.
 
     HTML in the text is shown, not obeyed. Images become links, links show where they lead, and only http, https and
     mailto lead anywhere. Formulas are marked for MathJax and everything else is kept from it, if an element around the
-    result has the classes `tex2jax_ignore mathjax_ignore`.
+    result has the classes `tex2jax_ignore mathjax_ignore`. `light` needs fewer bytes for each element, and the classes
+    `tex2jax_process mathjax_process` at an element within that one.
 
     >>> print(markdown_html("*Hi* <b>"), end="")
     <p dir="auto"><em>Hi</em> &lt;b&gt;</p>
@@ -42,13 +43,13 @@ def markdown_html(text: str) -> str:
         return unformatted_html(text)
     environment: dict[str, Any] = {}
     try:
-        tokens = _parser().parse(text, environment)
+        tokens = _parser(light).parse(text, environment)
     except OverflowError:
         return unformatted_html(text)
     too_deep = any(token.level >= DEEPEST_NESTING - 1 for token in tokens)  # the parser drops what lies deeper
     if too_deep or len(tokens) > MOST_TOKENS:
         return unformatted_html(text)
-    html: str = _parser().renderer.render(tokens, _parser().options, environment)
+    html: str = _parser(light).renderer.render(tokens, _parser(light).options, environment)
     return plain(html)  # once more, for what was written as `&#x202e;`
 
 
@@ -62,8 +63,9 @@ def _cost(text: str) -> int:
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _parser(light: bool) -> MarkdownIt:
     """Make the parser on first use: importing markdown-it costs 60 ms that most imports do not need."""
-    from magistral_nb.rendering.elements import parser
+    from magistral_nb.rendering import elements, light_elements
 
-    return parser(deepest_nesting=DEEPEST_NESTING, most_tokens=MOST_TOKENS)
+    dress = light_elements.LightElements if light else elements.Elements
+    return elements.parser(deepest_nesting=DEEPEST_NESTING, most_tokens=MOST_TOKENS, elements=dress)

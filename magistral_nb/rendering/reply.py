@@ -11,14 +11,18 @@ from html import escape
 from typing import Any
 
 from magistral_nb.rendering import facts
+from magistral_nb.rendering.formulas import FORMULA_CLASSES, NO_FORMULA_CLASSES
 from magistral_nb.rendering.markdown import markdown_html
 from magistral_nb.rendering.text import plain
 
 REPLY_MIME = "application/vnd.magistral.reply.v1+json"
 """The type under which `Reply.to_dict()` is stored in a notebook."""
 
-REPLY_CLASSES = "magistral magistral-reply tex2jax_ignore mathjax_ignore"
+REPLY_CLASSES = f"magistral magistral-reply {NO_FORMULA_CLASSES}"
 """Classes of the box around a reply. The last two keep MathJax away from everything but our own formulas."""
+
+LONG = 50_000
+"""In characters: the elements of a longer reply are dressed lightly, or a notebook would hold five times its text."""
 
 REPLY_LOOK = "max-width:58em;line-height:1.55;overflow-wrap:break-word;overflow-x:auto;overflow-y:hidden"
 """The overflow is a wall: whatever a formula draws beyond the box is scrolled to, or not seen."""
@@ -81,13 +85,20 @@ def _thinking_html(data: Mapping[str, Any]) -> str:
     return (
         f'<details class="magistral-thinking" style="margin:0 0 10px"{state}>'
         f'<summary style="{SUMMARY_LOOK}">{facts.thought(data)}</summary>\n'
-        f'<div style="{THINKING_LOOK}">\n{markdown_html(thinking)}</div>\n</details>'
+        f"{_text_html('', thinking, data, style=THINKING_LOOK)}\n</details>"
     )
 
 
 def _answer_html(data: Mapping[str, Any]) -> str:
     answer = str(data.get("answer") or "")
-    return f'<div class="magistral-answer">\n{markdown_html(answer)}</div>' if answer.strip() else ""
+    return _text_html("magistral-answer", answer, data) if answer.strip() else ""
+
+
+def _text_html(name: str, text: str, data: Mapping[str, Any], *, style: str = "") -> str:
+    light = sum(len(str(data.get(part) or "")) for part in ("thinking", "answer")) > LONG
+    names = [*([name] if name else []), *([FORMULA_CLASSES] if light else [])]
+    attributes = (f' class="{" ".join(names)}"' if names else "") + (f' style="{style}"' if style else "")
+    return f"<div{attributes}>\n{markdown_html(text, light=light)}</div>"
 
 
 def _wishes_html(data: Mapping[str, Any]) -> str:

@@ -155,12 +155,17 @@ def test_text_keeps_its_direction_and_links_their_manners(notebook_page: Page) -
 
 
 def test_a_cell_that_runs_shows_the_same(jupyterlab: JupyterLab, page: Page) -> None:
-    """The trusted way: HTML that a kernel made a moment ago, of a text with two formulas and many look-alikes."""
+    """The trusted way: HTML that a kernel made a moment ago, of a text with two formulas and many look-alikes.
+
+    The second reply is a long one, whose formulas in the last paragraph have no element of their own.
+    """
     answer = r"`\(a_1\)` in code, then \(a_1 * b_1\), \[x^2\], it costs $5 and $6, regex `\[a-z\]`"
+    answer += "\n\n" + r"Only \(c_1\), \(d_1 < 2\) and words."
     source = (
         "from IPython.display import HTML, display\n"
         "from magistral_nb.rendering.reply import reply_html\n"
-        f"display(HTML(reply_html({{'answer': {answer!r}, 'complete': True}})))"
+        f"display(HTML(reply_html({{'answer': {answer!r}, 'complete': True}})))\n"
+        f"display(HTML(reply_html({{'thinking': 'so ' * 20_000, 'answer': {answer!r}, 'complete': True}})))"
     )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
@@ -168,11 +173,13 @@ def test_a_cell_that_runs_shows_the_same(jupyterlab: JupyterLab, page: Page) -> 
     jupyterlab.open(page, "run.ipynb")
     wait_for_kernel(page)
     run_cell(page, 0)
-    assert [output["output_type"] for output in outputs(page, 0)] == ["display_data"]
-    expect(page.locator(".magistral-answer mjx-container")).to_have_count(2, timeout=30_000)
-    text = page.locator(".magistral-answer").inner_text()
-    assert text.startswith(r"\(a_1\) in code, then")
-    assert r"it costs $5 and $6, regex \[a-z\]" in text
+    assert [output["output_type"] for output in outputs(page, 0)] == ["display_data"] * 2
+    expect(page.locator(".magistral-answer mjx-container")).to_have_count(8, timeout=30_000)
+    for reply in page.locator(".magistral-answer").all():
+        text = reply.inner_text()
+        assert text.startswith(r"\(a_1\) in code, then")
+        assert r"it costs $5 and $6, regex \[a-z\]" in text
+        expect(reply.locator("p").last.locator("mjx-container")).to_have_count(2)
 
 
 def test_live_thinking_shows_its_end(page: Page) -> None:
