@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from magistral_nb.rendering.reply import REPLY_MIME
 from tests.browser.jupyterlab import FrontEnd, JupyterLab, outputs, run_cell, wait_for_kernel
+from tests.browser.test_live_lab import KERNEL, NUMBERED, live, wait_for_renewal
 from tests.browser.test_live_reply import START_CELL, notebook_with, slowly
 from tests.browser.test_live_widget import SAVE, WATCH, ended, no_widget_error, stopped
 from tests.fake_server import FakeServer
@@ -121,3 +122,50 @@ def test_stop_before_and_after_the_first_word(lesson: Page, server: FakeServer) 
     assert "word3" in picture["data"]["text/html"]
     assert error["ename"] == "Stopped"
     expect(lesson.locator(".magistral-reply")).to_contain_text("stopped by you")
+
+
+def test_two_notebooks_a_reload_and_a_restart_in_notebook_7(
+    locked_lab: JupyterLab, page: Page, server: FakeServer, take_shot: Callable[[Page, str], None]
+) -> None:
+    """Each notebook is a tab of its own there; the first is loaded again while both stream, and then restarted."""
+    other = page.context.new_page()
+    question = f"%%magistral --base-url {server.base_url} -m magistral-small\nHow?"
+    for tab, name in ((page, "first.ipynb"), (other, "second.ipynb")):
+        (locked_lab.notebooks / name).write_text(notebook_with("%load_ext magistral_nb", question), "utf-8")
+        locked_lab.open(tab, name, front_end="notebook")
+        wait_for_kernel(tab)
+        run_cell(tab, 0)
+    server.play(slowly(NUMBERED, 0.1))
+    page.evaluate(START_CELL, 1)
+    assert server.wait_for(lambda: len(server.requests) == 1, 15)
+    server.play(slowly([{"content": f"two{n} "} for n in range(60)], 0.1))
+    other.evaluate(START_CELL, 1)
+    expect(live(other).locator(".magistral-answer")).to_contain_text("two3", timeout=15_000)
+    expect(live(page).locator(".magistral-answer")).to_contain_text("word3", timeout=15_000)
+    wait_for_renewal(page)
+    page.evaluate(SAVE)
+    locked_lab.open(page, "first.ipynb", front_end="notebook")
+    expect(page.locator(".magistral-reply")).to_contain_text("unfinished: `%magistral recover`", timeout=2_500)
+    expect(live(page).locator(".magistral-answer")).to_contain_text("word", timeout=20_000)
+    for tab, word, count in ((page, "word", 160), (other, "two", 60)):
+        whole = tab.locator(".magistral-reply[aria-busy=false] .magistral-answer")
+        expect(whole).to_contain_text(f"{word}{count - 1}", timeout=30_000)
+        assert whole.inner_text().split() == [f"{word}{n}" for n in range(count)]
+        no_widget_error(tab)
+    other.close()
+
+    server.play(slowly(NUMBERED, 0.1))
+    page.evaluate(START_CELL, 1)
+    wait_for_renewal(page)
+    page.evaluate(f"async () => {{ await {KERNEL}.restart(); }}")
+    reply = page.locator(".magistral-reply")
+    expect(reply).to_have_attribute("aria-busy", "false", timeout=5_000)
+    expect(reply).to_contain_text("The kernel ended before the reply did")
+    expect(reply.locator(".magistral-answer")).to_contain_text("word3")
+    take_shot(page, "notebook-restarted")
+    wait_for_kernel(page)
+    run_cell(page, 0)
+    server.play(slowly(WORDS[:20], 0.05))
+    run_cell(page, 1)
+    expect(page.locator(".magistral-reply[aria-busy=false] .magistral-answer")).to_contain_text("word9", timeout=10_000)
+    no_widget_error(page)
