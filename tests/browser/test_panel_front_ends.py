@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.jupyterlab import JupyterLab
 from tests.browser.panel_page import ask, last_answer, open_notebook, panel_of
+from tests.browser.test_live_lab import KERNEL
 from tests.browser.test_live_reply import START_CELL, slowly
 from tests.browser.test_live_widget import SAVE, no_widget_error
 from tests.fake_server import FakeServer
@@ -90,6 +91,38 @@ def test_the_main_run_in_notebook_7(
     locked_lab.open(page, "panel-7.ipynb", front_end="notebook")
     expect(last_answer(panel_of(page))).to_have_text("Edited.")
     no_widget_error(page)
+
+
+def test_a_reload_in_mid_stream_a_restart_and_two_panels_in_notebook_7(
+    locked_lab: JupyterLab, page: Page, server: FakeServer, take_shot: Callable[[Page, str], None]
+) -> None:
+    two = "from ipywidgets import VBox\na, b = ChatPanel(c), ChatPanel(c)\ndisplay(a, VBox([b, b]))"
+    open_notebook(locked_lab, page, server, two, name="panels-7.ipynb", front_end="notebook")
+    panel, other, same = (panel_of(page, at) for at in range(3))
+    server.play(slowly(WORDS, 0.4))
+    ask(panel, "Why?")
+    server.play(slowly(WORDS, 0.1))
+    ask(other, "And here?")
+    for one in (other, same):
+        expect(last_answer(one)).to_contain_text("word29", timeout=15_000)
+    expect(last_answer(panel)).to_contain_text("word3", timeout=15_000)
+    page.evaluate(SAVE)
+    locked_lab.open(page, "panels-7.ipynb", front_end="notebook")
+    panel = panel_of(page)
+    expect(panel.get_by_role("button", name="Stop").last).to_be_visible(timeout=12_000)  # it is live again
+    expect(last_answer(panel)).to_contain_text("word29", timeout=30_000)
+    assert last_answer(panel).inner_text().split() == [f"word{n}" for n in range(30)]
+    no_widget_error(page)
+
+    page.evaluate(f"async () => {{ await {KERNEL}.restart(); }}")
+    expect(panel).to_contain_text("The kernel was restarted", timeout=10_000)
+    expect(last_answer(panel)).to_contain_text("word29")
+    take_shot(page, "panel-notebook-7-restarted")
+    before = page.locator(".magistral-panel").count()
+    panel.get_by_role("button", name="Go on in the new kernel").click()
+    expect(page.locator(".magistral-panel")).to_have_count(before + 1, timeout=30_000)
+    again = panel_of(page, 1)
+    expect(last_answer(again)).to_contain_text("word29")
 
 
 def test_without_the_labextension(

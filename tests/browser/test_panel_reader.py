@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from magistral_nb import Client, record
 from tests.browser.axe import shuts_out
-from tests.browser.jupyterlab import JupyterLab
+from tests.browser.jupyterlab import FrontEnd, JupyterLab
 from tests.browser.panel_page import ask, last_answer, open_notebook, panel_of
 from tests.browser.test_live_reply import slowly
 from tests.fake_server import FakeServer
@@ -141,18 +141,20 @@ def test_nobody_is_shut_out(locked_lab: JupyterLab, page: Page, server: FakeServ
     assert faults == {name: [] for name in faults}
 
 
+@pytest.mark.parametrize("front_end", ["lab", "notebook"])
 def test_code_of_a_recorded_answer_as_cells(
-    locked_lab: JupyterLab, page: Page, server: FakeServer, take_shot: Callable[[Page, str], None]
+    front_end: FrontEnd, locked_lab: JupyterLab, page: Page, server: FakeServer, take_shot: Callable[[Page, str], None]
 ) -> None:
     server.play(events_of({"content": TEXT}))
     with (
-        record(locked_lab.notebooks / "three.jsonl"),
+        record(locked_lab.notebooks / f"three-{front_end}.jsonl"),
         Client(base_url=server.base_url, model="magistral-small", api_key="x") as client,
     ):
         client.chat("How?")
     asked = len(server.requests)
-    played = "panel = ChatPanel(c)\nwith replay('three.jsonl'):\n    panel.ask('How?')\npanel"
-    open_notebook(locked_lab, page, server, played, "# the last cell", name="three.ipynb")
+    played = f"panel = ChatPanel(c)\nwith replay('three-{front_end}.jsonl'):\n    panel.ask('How?')\npanel"
+    name = f"three-{front_end}.ipynb"
+    open_notebook(locked_lab, page, server, played, "# the last cell", name=name, front_end=front_end)
     panel = panel_of(page)
     expect(last_answer(panel).locator("code")).to_have_count(3, timeout=15_000)
     panel.get_by_role("button", name="Insert all code as cells").click()
@@ -163,4 +165,4 @@ def test_code_of_a_recorded_answer_as_cells(
     )
     assert cells[2:] == [[code, None, 0] for code in ("a = 1", "b = a + 1", "print(b)", "# the last cell")]
     assert len(server.requests) == asked  # the cassette answered
-    take_shot(page, "panel-three-cells")
+    take_shot(page, f"panel-three-cells-{front_end}")
