@@ -66,6 +66,40 @@ def test_settings_are_checked_and_go_along(panel: ChatPanel, server: FakeServer)
     assert (panel.settings["temperature"], panel.settings["keep_thinking"]) == (0.7, "none")
 
 
+def test_the_system_prompt_is_the_models_ones_own_or_none(server: FakeServer) -> None:
+    panel = ChatPanel(client_for(server), system="The author's.")
+    page = Page(panel)
+
+    def asked() -> list[tuple[str, str]]:
+        server.play(GOOD)
+        page.op("ask", text="hi")
+        page.settle()
+        shown = "".join(text for _, text in page.op("prompt", text="")["data"]["parts"])
+        told = [(one["role"], str(one["content"])) for one in sent(server)["messages"]]
+        assert all(text.split("\n")[0][:9] in shown for role, text in told if role == "system")
+        return told
+
+    assert asked()[0] == ("system", "The author's.")
+    page.op("set", name="system", value="")
+    assert panel.settings["system"] is None
+    assert asked()[0] == ("user", "hi")
+    resumed = ChatPanel.resume(panel._repr_mimebundle_()[0]["application/vnd.magistral.panel.v1+json"])
+    assert resumed.settings["system"] is None
+    page.op("set", name="system", value="default")
+    assert "reasoning" in asked()[0][1] or "thinking" in asked()[0][1]
+    page.op("set", name="system", value="Mine.")
+    assert (panel.settings["system"], asked()[0]) == ("Mine.", ("system", "Mine."))
+    page.op("set", name="system", value=None)
+    assert panel.settings["system"] == "The author's."
+
+
+def test_where_nothing_is_set_up_the_prompt_is_the_models() -> None:
+    panel = ChatPanel()
+    assert panel.settings["system"] == "default"
+    Page(panel).op("set", name="system", value="")
+    assert panel.settings["system"] is None
+
+
 def test_another_endpoint_gets_the_instructions_and_neither_model_nor_key(server: FakeServer) -> None:
     panel = ChatPanel(client_for(server, instructions="You are a tutor.", api_key=KEY, model="own"))
     page = Page(panel)

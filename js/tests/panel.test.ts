@@ -234,6 +234,34 @@ describe("settings, prompt and export", () => {
     expect(page.find(".magistral-drawer").hidden).toBe(true);
   });
 
+  test("the system prompt is the model's, one's own, or none", async () => {
+    const page = open();
+    page.button("Settings").click();
+    const kind = (value: string): HTMLInputElement => page.find(`.magistral-settings input[value=${value}]`);
+    const system = kind("own").closest("fieldset")?.parentElement as HTMLElement;
+    const none = system.querySelector("input[value=none]") as HTMLInputElement;
+    const area = system.querySelector("textarea") as HTMLTextAreaElement;
+    const tell = (changed: object): void =>
+      page.model.set("settings", { ...(page.model.get("settings") as object), ...changed });
+    const hasOwn = (): boolean => !(area.parentElement as HTMLElement).hidden;
+    expect([kind("default").checked, hasOwn()]).toEqual([true, false]);
+    none.click();
+    expect(page.model.last("set").values).toEqual({ system: "" });
+    tell({ system: null });
+    expect([none.checked, hasOwn()]).toEqual([true, false]);
+    kind("own").click();
+    tell({ temperature: 0.3 });
+    expect([kind("own").checked, hasOwn()]).toEqual([true, true]); // still writing
+    area.value = "Speak Latin.";
+    area.dispatchEvent(new Event("change"));
+    expect(page.model.last("set").values).toEqual({ system: "Speak Latin." });
+    tell({ system: "Speak Latin." });
+    kind("default").click();
+    expect(page.model.last("set").values).toEqual({ system: "default" });
+    tell({ system: "default" });
+    expect([kind("default").checked, hasOwn()]).toEqual([true, false]);
+  });
+
   test("the prompt is made of texts: nothing of it is read as HTML", async () => {
     const page = open();
     page.button("Show the prompt").click();

@@ -15,6 +15,7 @@ from magistral_nb.conversations import Conversation
 from magistral_nb.conversations.schema import MARK, VERSION
 from magistral_nb.errors import ConfigurationError, UnknownEndpointError
 from magistral_nb.panel.wire import Data
+from magistral_nb.panel.wishes import NO_PROMPT
 
 LONGEST = 64 * 1024 * 1024
 
@@ -41,7 +42,9 @@ def settings_of(transcript: Mapping[str, Any] | str) -> dict[str, Any]:
     """Return the settings of calls that a transcript tells, such as its instructions."""
     found = _data(transcript).get("settings")
     names = ("system", "instructions", "temperature", "top_p", "max_tokens", "seed", "keep_thinking")
-    kept = {name: found.get(name) for name in names} if isinstance(found, Mapping) else {}
+    kept = {name: found[name] for name in names if name in found} if isinstance(found, Mapping) else {}
+    if "system" in kept and kept["system"] is None:
+        kept["system"] = NO_PROMPT
     return {name: value for name, value in kept.items() if value is not None}
 
 

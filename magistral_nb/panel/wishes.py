@@ -16,6 +16,8 @@ LONGEST = 200_000
 OF_CALLS: Final = ("model", "system", "instructions", "temperature", "top_p", "max_tokens", "seed")
 NAMES: Final = ("endpoint", "keep_thinking", *OF_CALLS)
 """What can be set."""
+NO_PROMPT: Final = ""
+"""How a page asks for no system prompt at all: None takes a value back."""
 _WHOLE = ("max_tokens", "seed")
 
 
@@ -47,11 +49,13 @@ class Wishes:
         try:
             settings = talk.client.settings_for(own)
         except ConfigurationError:
-            return {name: scrub_data(cast(Mapping[str, Any], own).get(name)) for name in NAMES}
+            values = {"system": "default", **cast(Mapping[str, Any], own)}
+            return {name: scrub_data(values.get(name)) for name in NAMES}
         return {name: scrub_data(getattr(settings, name)) for name in NAMES}
 
     def set(self, values: Mapping[str, Any]) -> None:
-        """Set some of the `NAMES`; None takes a value back. If one is refused, nothing is changed.
+        """Set some of the `NAMES`; None takes a value back, and `NO_PROMPT` for `system` is none. If one is refused,
+        nothing is changed.
 
         Raises ConfigurationError that names the setting.
         """
@@ -63,9 +67,7 @@ class Wishes:
         for name in OF_CALLS:
             if name in values:
                 wanted.pop(name, None)
-                value = self._own.get(name) if values[name] is None else values[name]
-                if value is not None:
-                    wanted[name] = value
+                wanted |= self._wanted(name, values[name])
         talk = self._conversation
         client = self._client_at(values["endpoint"]) if "endpoint" in values else talk.client
         policy = values.get("keep_thinking", talk.keep_thinking)
@@ -80,6 +82,11 @@ class Wishes:
         """Close the clients that were made here."""
         for client in self._clients.values():
             client.close()
+
+    def _wanted(self, name: str, value: Any) -> dict[str, Any]:
+        if value is None:
+            return {name: self._own[name]} if name in self._own else {}
+        return {name: None if name == "system" and value == NO_PROMPT else value}
 
     def _client_at(self, name: str | None) -> Client:
         if name is None or name == _name_of(self._first):

@@ -28,6 +28,7 @@ export interface Settings {
   endpoint: string | null;
   model: string | null;
   keep_thinking: "none" | "last" | "all" | null;
+  /** `default`, a text, or null for none; `""` is how none is asked for. */
   system: string | null;
   instructions: string | null;
   temperature: number | null;

@@ -6,6 +6,7 @@ import { make, say } from "../dom.js";
 import { LABELS } from "../labels.js";
 import { wordButton } from "./buttons.js";
 import { choice, type Field, labelled } from "./fields.js";
+import { SystemField } from "./system_field.js";
 
 const words = LABELS.panel;
 
@@ -20,7 +21,8 @@ export interface SettingsActs {
 
 export class SettingsView {
   readonly element: HTMLElement;
-  private readonly fields = new Map<Name, Field<string>>();
+  private readonly fields = new Map<Name, Pick<Field<string>, "show" | "refuse">>();
+  private readonly system: SystemField;
   private readonly endpoint: HTMLSelectElement;
   private readonly models: HTMLDataListElement;
   private readonly listed: HTMLElement;
@@ -40,12 +42,14 @@ export class SettingsView {
     });
     const keep = choice(page, words.keep, words.keeps, (value) => this.set("keep_thinking", value));
     this.fields.set("keep_thinking", keep);
+    this.system = new SystemField(page, (value) => this.set("system", value));
+    this.fields.set("system", this.system);
     const modelField = this.field("model", words.model, model, words.modelHint);
     modelField.append(this.listButton(), this.listed, this.models);
     const where = this.group([this.field("endpoint", words.endpoint, this.endpoint), modelField]);
     const told = this.group([
       this.field("instructions", words.instructions, this.area(), words.instructionsHint),
-      this.field("system", words.system, this.area(), words.systemHint),
+      this.system.element,
       keep.element,
     ]);
     const sampling = this.group(
@@ -71,10 +75,9 @@ export class SettingsView {
     if (choices && choices !== this.shown) this.drawChoices(choices);
     if (!settings) return;
     for (const [name, field] of this.fields) {
-      const value = settings[name];
-      const isDefault = name === "system" && value === "default";
-      field.show(value === null || value === undefined || isDefault ? "" : String(value));
+      if (name !== "system") field.show(String(settings[name] ?? ""));
     }
+    this.system.show(settings.system);
   }
 
   private drawChoices(choices: Choices): void {
