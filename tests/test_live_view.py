@@ -80,7 +80,7 @@ EVENTS: list[Event] = [
 def test_gathered_pieces_make_the_same_reply_in_fewer_events(at_once: int) -> None:
     telling, messages = Telling(), []
     for end in range(at_once, len(EVENTS) + at_once, at_once):
-        telling.take(EVENTS[:end])
+        telling.take(EVENTS[end - at_once : end])
         messages += told(telling)
     whole = Reply()
     for event in EVENTS:
@@ -93,7 +93,7 @@ def test_a_snapshot_holds_what_was_told_and_its_time() -> None:
     telling = Telling()
     telling.take(EVENTS[:4])
     told(telling)
-    telling.take(EVENTS[:6])
+    telling.take(EVENTS[4:6])
     reply, seen = telling.snapshot()
     assert (reply["thinking"], seen, reply["seconds"]) == ("step 0 step 1 step 2 ", 3, 1.2)
     assert telling.next_message()["seq"] == 3

@@ -25,7 +25,6 @@ class Telling:
         self._reply = Reply.from_dict(begun.to_dict()) if begun else Reply()
         self._lock = threading.Lock()
         self.is_over = False
-        self._taken = 0
         self._told = 0
         self._at = 0.0
         self._pending: list[Event] = []
@@ -33,10 +32,8 @@ class Telling:
         self._needs_whole = False
 
     def take(self, events: Sequence[Event]) -> None:
-        """Take in the events that are new since the last time. `events` are all of the reply so far."""
-        new = events[self._taken :]
-        self._taken += len(new)
-        for event in new:
+        """Take in the events that are new since the last time."""
+        for event in events:
             self._add(event)
 
     def say_patience(self, text: str) -> None:

@@ -56,11 +56,12 @@ class WidgetLive:
             self._open(asking)
         if self._instead is None and self._is_unheard():
             self._change_to_html()
+        news = asking.news()
         if self._instead is not None:
             self._instead.look(asking)
             return
         telling = self._telling
-        telling.take(asking.events)
+        telling.take(news)
         telling.say_patience(self._patience.look(asking.waiting, telling.characters))
         if telling.has_news() and GATHERER.may_send(self._id, pause=self._pause()):
             self._widget.send(telling.next_message())
@@ -72,7 +73,7 @@ class WidgetLive:
         from IPython.display import display
 
         if self._asking is not None:
-            self._telling.take(self._asking.events)
+            self._telling.take(self._asking.news())
         last = self._telling.last_message(reply)
         self._control.end(self._id, self._told_at_the_end(reply, picture))
         if self._instead is not None:

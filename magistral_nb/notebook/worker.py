@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import cache
 
@@ -23,13 +24,14 @@ STOP_PATIENCE = 5.0
 
 
 class Asking:
-    """One question on its way in the worker; `reply` and `events` grow meanwhile. limits : how long it may wait."""
+    """One question on its way in the worker; `reply` grows meanwhile. limits : how long it may wait."""
 
     def __init__(self, open_stream: Callable[[], AsyncReplyStream], limits: Timeouts) -> None:
         self.limits = limits
         self.waiting: Waiting | None = None
         self.error: BaseException | None = None
-        self.events: list[Event] = []
+        self._events: deque[Event] = deque()
+        self._are_read = False
         self.was_stopped = False
         self._finished = threading.Event()
         self._stream = open_stream()
@@ -42,11 +44,18 @@ class Asking:
         """The reply so far."""
         return self._stream.reply
 
+    def news(self) -> list[Event]:
+        """Return the events that have come since the last time. Who reads them does so at each look, from the first."""
+        self._are_read = True
+        return [self._events.popleft() for _ in range(len(self._events))]
+
     def wait(self, look: Callable[[], None]) -> None:
         """Wait for the end, and call `look` again and again. Raises KeyboardInterrupt once the server was told."""
         try:
             while not self._finished.wait(WAIT_STEP):
                 look()
+                if not self._are_read:
+                    self._events.clear()  # a flood has a million of them
         except BaseException:
             self.stop()
             raise
@@ -74,7 +83,7 @@ class Asking:
         try:
             async with self._stream as stream:
                 async for event in stream:
-                    self.events.append(event)
+                    self._events.append(event)
                     self.waiting = event if isinstance(event, Waiting) else None
         except Exception as error:  # the main thread raises it, whatever it is
             self.error = error

@@ -110,7 +110,7 @@ class Question:
             if self._is_stopped:  # before there was anything to stop
                 asking.stop_for_reader()
             asking.wait(lambda: self._look(asking))
-            self.telling.take(asking.events)
+            self.telling.take(asking.news())
             self.error = asking.error
         except Exception as error:  # the reader sees it in the log, whatever it is
             self.error = error
@@ -131,7 +131,7 @@ class Question:
 
     def _look(self, asking: Asking) -> None:
         telling = self.telling
-        telling.take(asking.events)
+        telling.take(asking.news())
         if self._patience is not None:
             telling.say_patience(self._patience.look(asking.waiting, telling.characters))
         pause = LONG_PAUSE if telling.characters > LONG else 1 / PER_REPLY
