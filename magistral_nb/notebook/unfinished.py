@@ -62,7 +62,8 @@ class Unfinished:
             self._handle.update({REPLY_MIME: stored, "text/plain": text}, raw=True, metadata=self._metadata(live=True))
         else:
             # An update of its display would draw the widget anew, so this is a display of its own. The page hides it.
-            self._keep_below({"text/html": scrub_page(unfinished_html(self._id, text)), "text/plain": UNFINISHED})
+            html = scrub_page(unfinished_html(self._id, text, below_widget=True))
+            self._keep_below({"text/html": html, "text/plain": UNFINISHED})
 
     def replace(self, picture: Bundle | None) -> None:
         """Put the final picture, or none, in its place."""

@@ -77,7 +77,7 @@ class ChatPanel(Stubbed):
         self._show_facts()
         self.on_msg(self._heard)
         PANELS[panel_id] = self._ops.hear
-        listen()
+        listen(lambda one: one._transcript if isinstance(one, ChatPanel) else None)
 
     @classmethod
     def resume(cls, transcript: Mapping[str, Any] | str, client: Client | None = None, **options: Any) -> Self:

@@ -19,13 +19,16 @@ from magistral_nb.conversations import Conversation
 from magistral_nb.conversations.showing import shown_turns
 from magistral_nb.panel.wire import Data, beside_wire
 from magistral_nb.rendering.conversation import conversation_html
+from magistral_nb.rendering.live import so_far_html
 from magistral_nb.rendering.text import plain, whole
 from magistral_nb.scrubbing import scrub, scrub_page
 
 PANEL_MIME = "application/vnd.magistral.panel.v1+json"
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 PAUSE = 5.0
-"""The least time between two renewals, in seconds."""
+"""The least time between two renewals while a reply comes in, in seconds."""
+AFTER_TURN = 0.5
+"""The least time from a renewal to the next if a turn has ended meanwhile."""
 SMALL = 64 * 1024
 """Up to so many characters a transcript is renewed that often; a longer one less often, as its length says."""
 LONGEST_PAUSE = 60.0
@@ -49,8 +52,10 @@ class Transcript:
         self._turns, self._settings = turns, settings
         self._is_followed = self._is_closed = False
         self._shown: deque[str] = deque(maxlen=KEPT)
+        self._others: deque[Callable[[], None]] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
-        self._next = self._next_in_stream = 0.0
+        self._last = self._next_in_stream = 0.0
+        self._size = 0
         self._timer: threading.Timer | None = None
 
     def follow(self) -> None:
@@ -83,13 +88,25 @@ class Transcript:
         needs_widget = not self._is_closed and not self._is_followed
         bundle = self.bundle(with_widget=needs_widget)
         if needs_widget:
-            bundle["text/html"] = self._hidden("The chat is below.")
+            bundle["text/html"] = so_far_html(self._id, "The chat is below.")
         # Each display has a name of its own: one that is shown twice would be drawn anew in both places.
         name = uuid4().hex
         self._shown.append(name)
-        _display(bundle, name, self.metadata())
+        display_bundle(bundle, name, self.metadata())
         if not self._is_closed:
-            _display(self._below(), name + _BELOW, {})
+            display_bundle(self._below(), name + _BELOW)
+
+    def also_renew(self, renew: Callable[[], None]) -> None:
+        """Call a function whenever the displays of the panel are renewed: it keeps one of its own."""
+        self._others.append(renew)
+
+    def so_far(self) -> Data | None:
+        """Return what was said as an output below the widget's; None where nothing was."""
+        turns, live = self._turns()
+        if not (turns or live):
+            return None
+        html = so_far_html(self._id, self._html(live), below_widget=not self._is_closed)
+        return {"text/html": html, "text/plain": self._text(turns, live)}
 
     def expect(self) -> None:
         """Take note that a reply begins: most are over before their beginning is worth keeping."""
@@ -97,25 +114,24 @@ class Transcript:
 
     def renew_in_stream(self) -> None:
         """Keep what there is of the reply that comes in, if that is due."""
-        if self._shown and time.monotonic() >= max(self._next, self._next_in_stream):
+        if time.monotonic() >= max(self._due(PAUSE), self._next_in_stream):
             self.renew()
 
     def renew(self) -> None:
         """Keep what was said; if that is not due yet, as soon as it is."""
-        if not self._shown:
+        if not (self._shown or self._others):
             return
         with self._lock:
-            wait = self._next - time.monotonic()
+            wait = self._due(AFTER_TURN) - time.monotonic()
             if wait > 0:
                 if self._timer is None and not self._is_closed:
                     self._timer = threading.Timer(wait, self._renew_late)
                     self._timer.daemon = True
                     self._timer.start()
                 return
-            size = self._renew()
-            if not any(self._turns()):
-                return  # nothing was said yet: the first turn need not wait
-            self._next = time.monotonic() + min(LONGEST_PAUSE, PAUSE * max(1.0, size / SMALL))
+            self._size = self._renew()
+            if any(self._turns()):  # before that the first turn need not wait
+                self._last = time.monotonic()
 
     def close(self) -> None:
         """Leave the transcript where the panel stood."""
@@ -125,6 +141,9 @@ class Transcript:
                 self._timer.cancel()
         self._renew()
         self._update_below({"text/plain": ""})
+
+    def _due(self, pause: float) -> float:
+        return self._last + min(LONGEST_PAUSE, pause * max(1.0, self._size / SMALL)) if self._last else 0.0
 
     def _renew_late(self) -> None:
         with self._lock:
@@ -138,25 +157,20 @@ class Transcript:
             # No widget in it: without its kernel it would be "model not found".
             bundle = self.bundle(with_widget=False)
             for name in tuple(self._shown):
-                _display(bundle, name, self.metadata(), update=True)
+                display_bundle(bundle, name, self.metadata(), update=True)
         else:
             bundle = self._below()
             self._update_below(bundle)
+        for renew in tuple(self._others):
+            renew()
         return len(bundle["text/plain"])
 
     def _update_below(self, bundle: Data) -> None:
         for name in tuple(self._shown):
-            _display(bundle, name + _BELOW, {}, update=True)
+            display_bundle(bundle, name + _BELOW, update=True)
 
     def _below(self) -> Data:
-        turns, live = self._turns()
-        if self._is_followed or not (turns or live):
-            return {"text/plain": ""}
-        return {"text/html": self._hidden(self._html(live)), "text/plain": self._text(turns, live)}
-
-    def _hidden(self, html: str) -> str:
-        """Return HTML that a page hides which draws the panel."""
-        return f'<div class="magistral-so-far-{self._id}">{html}</div>'
+        return {"text/plain": ""} if self._is_followed else self.so_far() or {"text/plain": ""}
 
     def _html(self, live: Data | None) -> str:
         coming = [_shown(turn) for turn in _unfinished(live)]
@@ -186,7 +200,8 @@ def _shown(turn: Data) -> Data:
     return {"asked": [["user", turn["text"]]], "reply": turn["reply"], "mark": "unfinished", "branch": ""}
 
 
-def _display(bundle: Data, display_id: str, metadata: Any, *, update: bool = False) -> None:
+def display_bundle(bundle: Data, display_id: str, metadata: Any = None, *, update: bool = False) -> None:
+    """Display a MIME bundle, or renew the display of that name."""
     from IPython.display import display
 
-    display(bundle, raw=True, display_id=display_id, metadata=metadata, update=update)
+    display(bundle, raw=True, display_id=display_id, metadata=metadata or {}, update=update)

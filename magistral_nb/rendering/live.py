@@ -51,15 +51,24 @@ def unfinished_text(thinking: str, answer: str) -> str:
     )
 
 
-def unfinished_html(reply_id: str, text: str = UNFINISHED) -> str:
-    """Return the same as HTML. A page that draws the reply hides it by the class that its id makes."""
+def unfinished_html(reply_id: str, text: str = UNFINISHED, *, below_widget: bool = False) -> str:
+    """Return the same as HTML. A page that draws the reply hides it."""
     inside = f'<div dir="auto" style="opacity:0.8;{_AS_WRITTEN}">{escape(text)}</div>'
-    return f'<div class="{so_far_class(reply_id)}">{_reply(inside)}</div>'
+    return so_far_html(reply_id, _reply(inside), below_widget=below_widget)
 
 
-def so_far_class(reply_id: str) -> str:
-    """Return the class of HTML that stands for a reply only while nobody draws it."""
-    return f"magistral-so-far-{reply_id}"
+def so_far_html(shown_id: str, html: str, *, below_widget: bool = False) -> str:
+    """Return HTML that stands for a reply or a panel only while nobody draws that: it is hidden by the class of its id.
+
+    below_widget : it is an output below the widget's. Without its kernel that one has no widget in it, but
+    JupyterLab's "Loading widget" or "model not found", and is hidden. Only a page that trusts the notebook shows
+    widgets, and takes over styles.
+    """
+    name = f"magistral-so-far-{shown_id}"
+    drawn = ".magistral,.jp-OutputArea-output .jupyter-widgets"
+    lost = f".jp-OutputArea-child:not(:has({drawn})):has(+ .jp-OutputArea-child .{name})"
+    style = f"<style>{lost}{{display:none}}</style>" if below_widget else ""
+    return f'<div class="{name}">{style}{html}</div>'
 
 
 def _reply(inside: str) -> str:

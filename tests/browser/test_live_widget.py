@@ -130,19 +130,23 @@ def test_a_page_that_is_loaded_in_mid_stream_shows_the_whole_reply_when_the_cell
     server.play(slowly(WORDS, 0.15))
     lesson.evaluate(START_CELL, 1)
     expect(lesson.locator(".magistral-answer")).to_contain_text("word3", timeout=30_000)
+    kept = lesson.locator("[class^=magistral-so-far-]")
+    expect(kept).to_contain_text("unfinished: `%magistral recover`", timeout=10_000)
     lesson.evaluate(SAVE)
     jupyterlab.open(lesson, "widget.ipynb")
-    view = lesson.locator(".magistral-reply")
-    expect(view).to_have_attribute("aria-busy", "false", timeout=30_000)
+    expect(kept).to_be_visible()  # meanwhile what was saved, and no word of a widget
+    assert "Loading widget" not in lesson.locator(".jp-Notebook").inner_text()
+    view = lesson.locator(".magistral-reply[aria-busy=false]")
+    expect(view).to_be_visible(timeout=30_000)
     words = view.locator(".magistral-answer").inner_text().split()
     assert words == [f"word{n}" for n in range(60)]
     no_widget_error(lesson)
 
 
 def test_what_is_saved_in_mid_stream_stands_beside_the_widget_and_is_seen_only_without_it(
-    lesson: Page, server: FakeServer, jupyterlab: JupyterLab
+    lesson: Page, server: FakeServer, jupyterlab: JupyterLab, take_shot: Callable[[Page, str], None]
 ) -> None:
-    """JupyterLab itself says below a lost widget that it is lost; the text is there all the same."""
+    """JupyterLab says of a lost widget that it is lost; that is hidden."""
     server.play(slowly([*WORDS, *WORDS], 0.1))
     lesson.evaluate(START_CELL, 1)
     view = lesson.locator(".magistral-reply[aria-busy=true]")
@@ -159,6 +163,10 @@ def test_what_is_saved_in_mid_stream_stands_beside_the_widget_and_is_seen_only_w
     wait_for_kernel(lesson)
     expect(kept).to_contain_text("word3")
     expect(kept).to_be_visible()
+    assert lesson.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.trusted")
+    expect(lesson.get_by_text("Error displaying widget")).to_have_count(1, timeout=10_000)
+    no_widget_error(lesson)
+    take_shot(lesson, "widget-lost")
 
 
 def test_a_page_that_draws_no_widgets_gets_html(jupyterlab: JupyterLab, page: Page, server: FakeServer) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.jupyterlab import JupyterLab, outputs, run_cell
+from tests.browser.jupyterlab import JupyterLab, outputs, run_cell, wait_for_kernel
 from tests.browser.panel_page import ask, last_answer, open_notebook, panel_of
 from tests.browser.test_live_reply import START_CELL, slowly
 from tests.browser.test_live_widget import SAVE, no_widget_error
@@ -136,7 +136,7 @@ def test_code_to_cells_export_prompt_and_settings(
 
 
 def test_two_panels_two_views_a_busy_cell_and_the_side_area(
-    page_with: Callable[..., Page], server: FakeServer, take_shot: Callable[[Page, str], None]
+    page_with: Callable[..., Page], server: FakeServer, take_shot: Callable[[Page, str], None], lab: JupyterLab
 ) -> None:
     busy = "import time\nfor n in range(120): time.sleep(0.1)"
     page = page_with(
@@ -171,6 +171,19 @@ def test_two_panels_two_views_a_busy_cell_and_the_side_area(
     expect(aside).to_have_count(0)
     expect(last_answer(panel_of(page, 2))).to_have_text("Aside.")
     no_widget_error(page)
+
+    kept = page.locator("[class^=magistral-so-far-]")
+    expect(kept.last).to_contain_text("Aside.", timeout=3_000)
+    expect(kept.last).to_be_hidden()
+    page.evaluate(SAVE)
+    page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
+    lab.open(page, "panel.ipynb")  # the boxes are lost, and what was said is not
+    wait_for_kernel(page)
+    expect(page.get_by_text("Error displaying widget")).to_have_count(1, timeout=15_000)
+    for words in ("word39", "word79", "Aside."):
+        expect(page.get_by_text(words)).to_be_visible()
+    no_widget_error(page)
+    take_shot(page, "panel-lab-two-reopened")
 
 
 def test_a_busy_minute_with_a_reload_in_mid_stream_a_restart_and_what_is_saved(

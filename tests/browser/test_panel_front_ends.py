@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.jupyterlab import JupyterLab
+from tests.browser.jupyterlab import JupyterLab, wait_for_kernel
 from tests.browser.panel_page import ask, last_answer, open_notebook, panel_of
 from tests.browser.test_live_lab import KERNEL
 from tests.browser.test_live_reply import START_CELL, slowly
@@ -161,4 +161,8 @@ def test_without_the_labextension(
     jupyterlab.open(page, "bare-panel.ipynb")
     expect(page.locator(".jp-Notebook")).to_contain_text("word29")
     expect(page.get_by_text("word29")).to_be_visible()
+    wait_for_kernel(page)
+    expect(page.get_by_text("Error displaying widget")).to_have_count(1, timeout=15_000)
+    no_widget_error(page)  # it is hidden
+    assert "Loading widget" not in page.locator(".jp-Notebook").inner_text()
     take_shot(page, "panel-bare-reopened")

@@ -256,6 +256,34 @@ def test_what_a_notebook_keeps(notebook: Notebook, server: FakeServer) -> None:
     assert WIDGET_MIME not in last
 
 
+def test_what_a_notebook_keeps_of_panels_in_boxes(notebook: Notebook, server: FakeServer) -> None:
+    opened(notebook, server)
+    begin = len(notebook.said)
+    notebook.run("from ipywidgets import *\ndisplay(HBox([Label('no panel')]))")
+    notebook.run("b = ChatPanel(panel.conversation.client)\nTab([HBox([panel, VBox([b, panel])]), Label('beside')])")
+    plain, tab, below = [one["content"] for one in notebook.said[begin:] if one["msg_type"] == "display_data"]
+    assert WIDGET_MIME in plain["data"]
+    assert WIDGET_MIME in tab["data"]
+    assert below["data"] == {"text/plain": ""}
+
+    def kept() -> list[str]:
+        updates = [one["content"] for one in notebook.said[begin:] if one["msg_type"] == "update_display_data"]
+        mine = [one for one in updates if one["transient"]["display_id"] == below["transient"]["display_id"]]
+        return [one["data"].get("text/html", "") for one in mine]
+
+    def is_kept(words: str) -> bool:
+        return words in (kept() or [""])[-1]
+
+    for number, name in enumerate(("panel", "b")):
+        server.play(events_of({"content": f"**Said** {number}."}))
+        notebook.run(f"_ = {name}.ask('{name}?').result(30)")
+        asked = time.monotonic()
+        notebook.wait(partial(is_kept, f"<strong>Said</strong> {number}."))
+        assert time.monotonic() < asked + 3  # a notebook that is saved now has it
+    assert "<strong>Said</strong> 0." in kept()[-1]
+    assert kept()[-1].count("magistral-conversation") == 2  # the first is in the box twice
+
+
 def test_the_magic_opens_one_on_what_the_cells_have_said(notebook: Notebook, server: FakeServer) -> None:
     server.play(GOOD)
     notebook.run("%load_ext magistral_nb")
