@@ -76,7 +76,7 @@ bench: $(VENV)/.bench $(JS_BUILT) ## what the package costs, and what its users 
 	chromium="$$(sh scripts/chromium.sh)" && PATH="$$(sh scripts/node.sh $(BIN)):$$PATH" CHROMIUM="$$chromium" \
 		$(BIN)/python -m benchmarks.bench_frames
 
-pictures: $(VENV)/.test $(LAB_BUILT) ## take the pictures of docs/images anew, in real JupyterLab and Notebook 7
+pictures: $(VENV)/.test $(VENV)/.bench $(LAB_BUILT) ## take the pictures of docs/images anew, in real JupyterLab and Notebook 7
 	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m tests.browser.pictures docs/images
 
 release-check: $(VENV)/.dev ## build what would be released, and try it in an empty environment

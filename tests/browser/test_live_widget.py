@@ -127,7 +127,7 @@ def test_a_page_that_is_loaded_in_mid_stream_shows_the_whole_reply_when_the_cell
     lesson: Page, server: FakeServer, jupyterlab: JupyterLab
 ) -> None:
     """Not before: JupyterLab asks a kernel for its widgets only when the kernel has said who it is, that is, idle."""
-    server.play(slowly(WORDS, 0.15))
+    server.play(slowly(WORDS, 0.25))
     lesson.evaluate(START_CELL, 1)
     expect(lesson.locator(".magistral-answer")).to_contain_text("word3", timeout=30_000)
     kept = lesson.locator("[class^=magistral-so-far-]")
