@@ -49,6 +49,10 @@ def test_a_page_that_is_loaded_in_mid_stream_gets_everything(panel: ChatPanel, s
     assert (told["live"]["text"], told["busy"], told["panel_id"]) == ("second", True, panel.panel_id)
     assert (len(late.turns), late.live["text"], late.reply.thinking) == (1, "second", "Half ")
     assert late.settle() == first.settle()
+    kept = panel._ops.hear({"type": "kept", "id": panel.panel_id})
+    assert kept is not None
+    assert set(kept) == {PANEL_MIME, "text/html", "text/plain"}
+    assert "Half thought" in kept["text/html"]
     assert late.turns[1]["reply"]["thinking"] == "Half thought"
 
 

@@ -164,13 +164,14 @@ describe("a panel that a notebook holds", () => {
     const anyMessage = new FakeSignal();
     const asked: unknown[] = [];
     const state = { messages: stored.turns, live: null, busy: false, disabled: false, version: "1.0" };
-    const sendControlMessage = (message: { content: { magistral_nb: { type: string } } }) => {
+    const sendControlMessage = vi.fn((message: { content: { magistral_nb: { type: string } } }) => {
       const future = { onReply: (_: unknown) => {}, done: Promise.resolve() };
       asked.push(message.content.magistral_nb);
-      const answer = message.content.magistral_nb.type === "state" ? state : null;
+      const bundle = { [MIME]: { ...stored, turns: [] }, "text/html": "<p>Because.</p>", "text/plain": "Because." };
+      const answer = { state, kept: bundle }[message.content.magistral_nb.type] ?? null;
       void Promise.resolve().then(() => future.onReply({ content: { magistral_nb: answer } }));
       return future;
-    };
+    });
     const kernel = { anyMessage, sendControlMessage };
     const panel = await show(true, {
       watchKernel: (_, hear) => {
@@ -196,8 +197,12 @@ describe("a panel that a notebook holds", () => {
       "Because.",
     ]);
     expect(kept).toHaveLength(0);
-    await vi.advanceTimersByTimeAsync(13_000);
-    expect(JSON.stringify(kept)).toContain("Because.");
+    await vi.advanceTimersByTimeAsync(3_100);
+    expect(kept).toMatchObject([{ data: { "text/html": "<p>Because.</p>" } }]); // as the kernel would have renewed it
+    sendControlMessage.mockImplementation((() => undefined) as never); // it does not answer any more
+    say({ type: "turns", from: 1, turns: [turn(3, "Why not?", "For no reason.")] });
+    await vi.advanceTimersByTimeAsync(5_100);
+    expect(JSON.stringify(kept.at(-1))).toContain("For no reason.");
     panel.dispose();
   });
 });

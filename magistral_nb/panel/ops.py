@@ -34,6 +34,9 @@ class Face(Protocol):
     def state(self) -> Data:
         """Return how the panel stands."""
 
+    def kept(self) -> Data:
+        """Return what a notebook keeps of the panel."""
+
     def is_drawn(self, *, follows: bool) -> None:
         """Take note that a page draws the panel."""
 
@@ -55,13 +58,14 @@ class Ops:
     def hear(self, message: object) -> Data | None:
         """Take in what a page says; what nobody understands is let pass.
 
-        How the panel stands is returned to a page that asks for it, where there is a way to answer at once.
+        How the panel stands, and what a notebook keeps of it, is returned to a page that asks for it, where there is
+        a way to answer at once.
         """
         if not isinstance(message, Mapping) or not self._is_new(message.get("op")):
             return None
         kind = str(message.get("type"))
-        if kind == "state":
-            return self._face.state()
+        if kind in ("state", "kept"):
+            return self._face.state() if kind == "state" else self._face.kept()
         if kind in _UNANSWERED:
             _UNANSWERED[kind](self._face, message)
         elif kind in _SLOW:

@@ -157,6 +157,10 @@ class ChatPanel(Stubbed):
         state = self.get_state()
         return {name: state[name] for name in (*_OURS, "disabled")}
 
+    def kept(self) -> Data:
+        """Return what a notebook keeps, for a page that was loaded anew: no display's renewal reaches it."""
+        return self._transcript.bundle(with_widget=False)
+
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Data:
         """Return the traits, and with them what was said, for a page that was loaded again or shows a second view."""
         state: Data = super().get_state(key, drop_defaults)

@@ -6,13 +6,16 @@ import { Widget } from "@lumino/widgets";
 import { PANEL_MIME, readTurns } from "../core/panel_protocol.js";
 import { plain } from "../core/text.js";
 import { TURNS_EVENT, type TurnsDetail } from "../view/panel/turns_event.js";
+import { ask } from "../widget/asking.js";
 import { ASSETS, type Bundle, type ReplyModel, type Slot } from "../widget/assets.js";
 import type { Kernel } from "../widget/kernel.js";
 import { loadBundle } from "./loading.js";
 import { PanelKernelModel } from "./panel_model.js";
 
 /** So long the kernel may take to renew what is saved, in milliseconds: a page that was loaded anew it does not reach. */
-const RENEWED_WITHIN = 12_000;
+const RENEWED_WITHIN = 3_000;
+/** So long it may take to say what it would keep. */
+const SAID_WITHIN = 2_000;
 /** So long a widget is waited for before a kernel is asked that may be busy. */
 const ASK_AFTER = 1_500;
 /** So long a widget is waited for before what is stored is shown, in milliseconds. */
@@ -40,6 +43,7 @@ export class StoredPanel extends Widget implements IRenderMime.IRenderer {
   private asked: PanelKernelModel | null = null;
   private keeping: ReturnType<typeof setTimeout> | undefined;
   private model: IRenderMime.IMimeModel | null = null;
+  private kernel: Kernel | null = null;
 
   constructor() {
     super();
@@ -66,7 +70,7 @@ export class StoredPanel extends Widget implements IRenderMime.IRenderer {
 
   protected override onAfterAttach(message: LuminoMessage): void {
     super.onAfterAttach(message);
-    this.stopWatching ??= slot().watchKernel?.(this.node, (kernel) => kernel && this.askLater(kernel)) ?? null;
+    this.stopWatching ??= slot().watchKernel?.(this.node, (kernel) => this.use(kernel)) ?? null;
   }
 
   override dispose(): void {
@@ -79,6 +83,11 @@ export class StoredPanel extends Widget implements IRenderMime.IRenderer {
       this.forget();
     }
     super.dispose();
+  }
+
+  private use(kernel: Kernel | null): void {
+    this.kernel = kernel;
+    if (kernel) this.askLater(kernel);
   }
 
   /** A kernel that is busy tells of its panels on the control channel only. */
@@ -137,12 +146,21 @@ export class StoredPanel extends Widget implements IRenderMime.IRenderer {
     clearTimeout(this.keeping);
     const before = this.kept as { turns?: unknown } | undefined;
     if (!this.drawn || JSON.stringify(readTurns(before?.turns)) === JSON.stringify(turns)) return;
-    this.keeping = setTimeout(() => {
+    this.keeping = setTimeout(async () => {
+      const data = (await this.askWhatToKeep()) ?? { [PANEL_MIME]: { ...before, turns }, "text/plain": asText(turns) };
       const { model } = this;
       if (this.isDisposed || !model) return;
-      const data = { [PANEL_MIME]: { ...before, turns }, "text/plain": asText(turns) };
-      model.setData({ data: data as unknown as IRenderMime.IMimeModel["data"], metadata: { ...model.metadata } });
+      model.setData({ data: data as IRenderMime.IMimeModel["data"], metadata: { ...model.metadata } });
     }, RENEWED_WITHIN);
+  }
+
+  /** The bundle that the kernel would have renewed the output with, or null if it does not say so soon. */
+  private async askWhatToKeep(): Promise<object | null> {
+    const { kernel } = this;
+    if (!kernel) return null;
+    const silence = new Promise<null>((resolve) => setTimeout(() => resolve(null), SAID_WITHIN));
+    const told = await Promise.race([ask(kernel, { type: "kept", id: this.panelId }), silence]);
+    return told && typeof told === "object" && PANEL_MIME in told ? told : null;
   }
 
   private clear(): void {
