@@ -13,9 +13,10 @@ from tests.browser.harm import assert_harmless
 from tests.browser.jupyterlab import JupyterLab, outputs, run_cell
 from tests.browser.listener import Listener
 from tests.browser.panel_page import ask, last_answer, open_notebook, panel_of
-from tests.browser.test_hostile_live import TEXTS, streamed
+from tests.browser.test_hostile_live import TEXTS, sliced, streamed
 from tests.browser.test_live_widget import SAVE
 from tests.fake_server import FakeServer
+from tests.hostile import BY_ID
 from tests.test_client import events_of
 
 pytestmark = pytest.mark.browser
@@ -145,3 +146,28 @@ for text in json.loads(Path("hostile.json").read_text()):
     assert watched["drawn"] > 2 * len(TEXTS)  # it was looked at while it streamed
     assert watched["longest"] < 1_500
     assert not list(locked_lab.notebooks.glob("**/magistral_pwned"))
+
+
+def test_floods(locked_lab: JupyterLab, victim: Page, server: FakeServer, listener: Listener) -> None:
+    """H57, a loop of half a megabyte; H55, a line without an end, which is cut off; and the chat goes on after both."""
+    open_notebook(locked_lab, victim, server, "ChatPanel(c)", name="flooded.ipynb")
+    panel = panel_of(victim)
+    victim.evaluate(WATCH_BOXES, BOXES)
+    loop, line = BY_ID["H57"]["text"], BY_ID["H55"]["text"]
+    parts = sliced(loop["repeat"] * loop["times"], 60)
+    server.play([*(step for part in parts for step in (events_of({"content": part}, finish=None), 0.05)), events_of()])
+    ask(panel, "Say it again and again.")
+    expect(panel.locator(".magistral-footer")).to_contain_text("magistral-small", timeout=60_000)
+    expect(last_answer(panel)).to_contain_text(loop["repeat"].strip())
+    server.play([*streamed("Before the flood. ", finish=None), b"data: ", *[line["repeat"].encode() * 2**20] * 64])
+    ask(panel, "And without an end?")
+    expect(panel.locator(".magistral-turn").last).to_contain_text("more than 8 MiB", timeout=60_000)
+    expect(last_answer(panel)).to_contain_text("Before the flood.")
+    server.play(events_of({"content": "Still here."}))
+    ask(panel, "Are you there?")
+    expect(last_answer(panel)).to_have_text("Still here.", timeout=15_000)
+    assert_harmless(victim, listener, boxes=1, inside=".magistral-panel")
+    watched = victim.evaluate("() => ({...window.watched, harm: [...window.watched.harm]})")
+    print("longest task, ms:", watched["longest"])
+    assert watched["harm"] == []
+    assert watched["longest"] < 3_000  # as for a cell
