@@ -72,9 +72,9 @@ function drawnAtOnce(text: string): HTMLElement {
   return host;
 }
 
-/** Return what a reader sees of an answer, but for what may be skipped and how plain code is cut. */
+/** Return what a reader sees of the last answer, but for what may be skipped and how plain code is cut. */
 function looks(host: HTMLElement): string {
-  const answer = host.querySelector(".magistral-answer")?.cloneNode(true) as HTMLElement;
+  const answer = [...host.querySelectorAll(".magistral-answer")].at(-1)?.cloneNode(true) as HTMLElement;
   for (const box of answer.querySelectorAll("code > .magistral-lines")) box.replaceWith(...box.childNodes);
   answer.normalize();
   return answer.innerHTML.replace(/ ?magistral-closed(?:-item)?/g, "").replaceAll(' class=""', "");
