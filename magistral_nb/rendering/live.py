@@ -60,13 +60,13 @@ def unfinished_html(reply_id: str, text: str = UNFINISHED, *, below_widget: bool
 def so_far_html(shown_id: str, html: str, *, below_widget: bool = False) -> str:
     """Return HTML that stands for a reply or a panel only while nobody draws that: it is hidden by the class of its id.
 
-    below_widget : it is an output below the widget's. Without its kernel that one has no widget in it, but
-    JupyterLab's "Loading widget" or "model not found", and is hidden. Only a page that trusts the notebook shows
-    widgets, and takes over styles.
+    below_widget : it is an output below the widget's. Without its kernel that one holds nothing but JupyterLab's words
+    "Loading widget" or "model not found", and is hidden; what a cell prints in between holds an element, and is not.
+    Only a page that trusts the notebook shows widgets, and takes over styles.
     """
     name = f"magistral-so-far-{shown_id}"
-    drawn = ".magistral,.jp-OutputArea-output .jupyter-widgets"
-    lost = f".jp-OutputArea-child:not(:has({drawn})):has(+ .jp-OutputArea-child .{name})"
+    holds_words_only = ":has(> .lm-Panel.jp-OutputArea-output):not(:has(> .jp-OutputArea-output > *))"
+    lost = f".jp-OutputArea-child{holds_words_only}:has(~ .jp-OutputArea-child .{name})"
     style = f"<style>{lost}{{display:none}}</style>" if below_widget else ""
     return f'<div class="{name}">{style}{html}</div>'
 

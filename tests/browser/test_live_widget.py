@@ -31,6 +31,15 @@ WATCH = """() => {
     document.addEventListener('click', () => { window.shownAt.click = Date.now(); }, true);
 }"""
 WIDGET = "%load_ext magistral_nb"
+PRINTS_MEANWHILE = """cell => {
+    const source = cell => window.jupyterapp.shell.currentWidget.content.widgets[cell].model.sharedModel;
+    const lines = ["import threading", "threading.Timer(1, print, ['printed meanwhile']).start()"];
+    const [head, body] = source(cell).getSource().split("\\n");
+    const options = head.replace("%%magistral ", "");
+    lines.push(`get_ipython().run_cell_magic("magistral", ${JSON.stringify(options)}, ${JSON.stringify(body)})`);
+    source(cell).setSource(lines.join("\\n"));
+}"""
+"""The same question, in a cell that also prints before the text is kept for the first time."""
 WORDS = [{"reasoning": f"step{n} "} for n in range(10)] + [{"content": f"word{n} "} for n in range(60)]
 
 
@@ -146,8 +155,9 @@ def test_a_page_that_is_loaded_in_mid_stream_shows_the_whole_reply_when_the_cell
 def test_what_is_saved_in_mid_stream_stands_beside_the_widget_and_is_seen_only_without_it(
     lesson: Page, server: FakeServer, jupyterlab: JupyterLab, take_shot: Callable[[Page, str], None]
 ) -> None:
-    """JupyterLab says of a lost widget that it is lost; that is hidden."""
+    """JupyterLab says of a lost widget that it is lost; that is hidden, and what the cell itself prints is not."""
     server.play(slowly([*WORDS, *WORDS], 0.1))
+    lesson.evaluate(PRINTS_MEANWHILE, 1)
     lesson.evaluate(START_CELL, 1)
     view = lesson.locator(".magistral-reply[aria-busy=true]")
     expect(view.locator(".magistral-answer")).to_contain_text("word3", timeout=30_000)
@@ -156,6 +166,9 @@ def test_what_is_saved_in_mid_stream_stands_beside_the_widget_and_is_seen_only_w
     expect(kept).to_be_hidden()
     assert kept.evaluate("node => node.closest('.jp-OutputArea-child').getBoundingClientRect().height") == 0
     expect(view.locator(".magistral-stop")).to_be_visible()
+    printed = lesson.locator(".jp-OutputArea").get_by_text("printed meanwhile", exact=True)
+    assert [one["output_type"] for one in outputs(lesson, 1)] == ["display_data", "stream", "display_data"]
+    expect(printed).to_be_visible()
     lesson.evaluate(SAVE)
     lesson.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
     expect(view).to_have_count(0)
@@ -166,6 +179,7 @@ def test_what_is_saved_in_mid_stream_stands_beside_the_widget_and_is_seen_only_w
     assert lesson.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.trusted")
     expect(lesson.get_by_text("Error displaying widget")).to_have_count(1, timeout=10_000)
     no_widget_error(lesson)
+    expect(printed).to_be_visible()
     take_shot(lesson, "widget-lost")
 
 
