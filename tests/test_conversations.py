@@ -16,19 +16,13 @@ from magistral_nb import (
     Client,
     ConfigurationError,
     ConnectionLostError,
-    ContextLengthError,
     Conversation,
     Endpoint,
     MissingKeyError,
-    Prompt,
     ThinkingDelta,
-    assistant,
-    system,
     tool,
-    user,
 )
 from magistral_nb.call_settings import CallSettings
-from magistral_nb.dialects import Dialect
 from tests.fake_server import FakeServer
 from tests.playing import Played, called, playing, said
 from tests.test_dialect_samples import sample
@@ -99,75 +93,6 @@ def test_a_preview_shows_what_is_sent_again_and_sends_nothing(talk: tuple[Conver
 
 
 # Branches
-
-
-def test_edit_regenerate_and_undo_make_branches_and_lose_nothing(talk: tuple[Conversation, Played]) -> None:
-    conversation, played = talk
-    played.play(said("", "B2"), said("", "b3"), said("", "c"))
-    first = conversation.turns
-    assert conversation.chat("x?").answer == "4"
-    undone = conversation.undo()
-    assert undone.question == "x?"
-    assert conversation.edit(1, text="B?").answer == "B2"
-    assert texts(played) == ["a?", "one", "B?"]
-    assert conversation.regenerate().answer == "b3"
-    assert texts(played) == ["a?", "one", "B?"]
-    assert [turn.answer for turn in conversation.siblings()] == ["two", "B2", "b3"]
-    conversation.chat("c?")
-    assert texts(played) == ["a?", "one", "B?", "b3", "c?"]
-    assert conversation.switch(first[1]).question == "x?"  # down to the newest turn below
-    assert [turn.answer for turn in conversation.turns] == ["one", "two", "4"]
-    assert {turn.answer for turn in conversation.branches} == {"4", "B2", "c"}
-
-
-def test_a_fork_goes_its_own_way(talk: tuple[Conversation, Played]) -> None:
-    conversation, played = talk
-    fork = conversation.fork(at=0)
-    fork.chat("f?")
-    assert texts(played) == ["a?", "one", "f?"]
-    conversation.chat("c?")
-    assert texts(played) == ["a?", "one", "b?", "two", "c?"]
-    assert [turn.question for turn in conversation.fork(at=conversation.turns[1]).turns] == ["a?", "b?"]
-    assert [turn.question for turn in conversation.fork().turns] == ["a?", "b?", "c?"]
-
-
-def test_an_edited_question_keeps_its_picture_and_its_settings() -> None:
-    client, played = playing()
-    played.play(said("T", "A"))
-    conversation = Conversation(client)
-    conversation.chat(user("What is it?", images=["https://example.org/a.png"]), seed=7)
-    conversation.edit(0, text="And now?")
-    assert texts(played) == [
-        [
-            {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
-            {"type": "text", "text": "And now?"},
-        ]
-    ]
-    assert played.bodies[-1]["seed"] == 7
-
-
-def test_what_is_not_there_is_told(talk: tuple[Conversation, Played]) -> None:
-    conversation, _ = talk
-    stranger = Conversation(conversation.client)
-    mistakes: list[tuple[Callable[[], Any], str]] = [
-        (lambda: stranger.undo(), "Nothing has been said yet"),
-        (lambda: stranger.regenerate(), "Nothing has been said yet"),
-        (lambda: conversation.edit(2, text="x"), "There is no turn 2: 2 turns have been said"),
-        (lambda: stranger.switch(conversation.turns[0]), "not part of this conversation"),
-        (lambda: conversation.continue_reply(), "The last reply is whole"),
-        (lambda: conversation.chat([system("Be terse."), user("q")]), "this one has begun"),
-        (lambda: conversation.chat([user("q"), assistant("It is")]), "nothing to answer"),
-        (lambda: conversation.chat(Prompt.render([user("q")])), "whole conversation already"),
-        (lambda: Conversation(conversation.client, keep_thinking="some"), "keep_thinking"),  # type: ignore[arg-type]  # the mistake
-        (lambda: Conversation(conversation.client, on_overflow="cut"), "on_overflow"),  # type: ignore[arg-type]  # the mistake
-    ]
-    for mistake, words in mistakes:
-        with pytest.raises(ConfigurationError, match=words):
-            mistake()
-    assert len(conversation.turns) == 2
-
-
-# Turns that were cut off
 
 
 @pytest.mark.parametrize("keep", ["none", "last", "all"])
@@ -305,92 +230,6 @@ GOES_ON: dict[str, tuple[Endpoint, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("how", GOES_ON)
-@pytest.mark.parametrize(
-    "rest",
-    [said(" thought.", "Four."), said("", " thought.[/THINK]Four.")],
-    ids=["told apart by the server", "left in the text"],
-)
-def test_a_thought_goes_on_as_a_thought(how: str, rest: Any) -> None:
-    row, sent = GOES_ON[how]
-    client, played = playing(row)
-    played.play(said("Half a", finish="length", usage=(10, 5)), [*rest, *said(usage=(15, 7))])
-    conversation = Conversation(client)
-    assert conversation.chat("a?", max_tokens=5).finish_reason == "length"
-    assert conversation.turns[0].state == "length"
-    reply = conversation.continue_reply(max_tokens=50)
-    assert played.messages == [{"role": "user", "content": "a?"}, {"role": "assistant", **sent}]
-    assert (reply.thinking, reply.answer, reply.finish_reason) == ("Half a thought.", "Four.", "stop")
-    assert [(turn.state, turn.reply) for turn in conversation.turns] == [("whole", reply)]
-    assert len(conversation.branches) == 1
-    assert reply.usage
-    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (25, 12)
-    assert "no_answer" not in [notice.code for notice in reply.notices]
-
-
-def test_a_thought_that_is_cut_again_is_still_a_thought() -> None:
-    client, played = playing("llama-server")
-    played.play(said("Half a", finish="length"), said("", " thought, and", finish="length"))
-    conversation = Conversation(client)
-    conversation.chat("a?")
-    reply = conversation.continue_reply()
-    assert (reply.thinking, reply.answer) == ("Half a thought, and", "")
-
-
-def test_an_answer_goes_on_after_a_lost_connection() -> None:
-    client, played = playing()
-    played.play(said("T", "Two and", finish=None), said("", " two is", finish=None), said("", " four."))
-    conversation = Conversation(client)
-    for _ in range(2):
-        with pytest.raises(ConnectionLostError):
-            (conversation.continue_reply if conversation.turns else lambda: conversation.chat("a?"))()
-    assert conversation.turns[0].answer == "Two and two is"
-    with conversation.stream_continue() as stream:
-        new = "".join(stream.text_stream)
-    assert new == " four."
-    assert stream.reply.answer == "Two and two is four."
-    assert stream.reply.thinking == "T"
-    assert [turn.state for turn in conversation.turns] == ["whole"]
-    assert played.messages[-1]["content"] == [
-        {"type": "thinking", "thinking": "T"},
-        {"type": "text", "text": "Two and two is"},
-    ]
-
-
-def test_a_reply_with_branches_below_is_kept_beside_the_one_that_goes_on() -> None:
-    client, played = playing()
-    played.play(said("T", "Half", finish="length"), said("", "next"), said("", " and whole"))
-    conversation = Conversation(client)
-    conversation.chat("a?")
-    conversation.chat("b?")
-    conversation.undo()
-    conversation.continue_reply()
-    assert [turn.answer for turn in conversation.siblings()] == ["Half", "Half and whole"]
-    assert {turn.answer for turn in conversation.branches} == {"next", "Half and whole"}
-
-
-SPELLS_APART = Endpoint(name="campus", base_url="http://127.0.0.1:9/v1", dialect=Dialect(history="reasoning"))
-
-
-@pytest.mark.parametrize(
-    ("row", "words"),
-    [(ENDPOINTS["ollama"], "cannot continue one"), (SPELLS_APART, "not a thought: it would close it")],
-)
-def test_where_a_server_cannot_go_on_it_is_said_with_what_to_do(row: Endpoint, words: str) -> None:
-    client, played = playing(row, model="magistral-small")
-    played.play(said("Half a", finish="length"))
-    conversation = Conversation(client)
-    conversation.chat("a?")
-    with pytest.raises(ConfigurationError, match=words) as caught:
-        conversation.continue_reply()
-    assert "regenerate(max_tokens=" in caught.value.hint
-    assert len(played.bodies) == 1
-    assert [turn.state for turn in conversation.turns] == ["length"]
-
-
-# Calls of functions
-
-
 def test_calls_and_their_results_are_sent_and_calls_without_a_result_are_not() -> None:
     client, played = playing()
     played.play(called("f", "g"), called("h"), said("", "done"))
@@ -405,81 +244,6 @@ def test_calls_and_their_results_are_sent_and_calls_without_a_result_are_not() -
 
 
 # The window
-
-
-def windowed(context: int, **settings: Any) -> tuple[Conversation, Played]:
-    client, played = playing(replace(ENDPOINTS["vllm"], context=context), system=None)
-    played.play(said("", "word " * 100))
-    return Conversation(client, **settings), played
-
-
-def test_the_context_says_how_full_the_window_is() -> None:
-    conversation, _ = windowed(1000)
-    empty = conversation.context
-    assert (empty.used < 10, empty.limit) == (True, 1000)
-    conversation.chat("a?")
-    used, limit = conversation.context
-    assert used > 100
-    assert limit == 1000
-
-
-def test_a_conversation_that_no_longer_fits_is_refused_by_default() -> None:
-    conversation, played = windowed(200)
-    for _ in range(4):
-        conversation.chat("a?")
-    with pytest.raises(ContextLengthError, match="can hold 200") as caught:
-        conversation.chat("b?" * 200)
-    assert "on_overflow='trim'" in caught.value.hint
-    assert len(played.bodies) == 4
-    assert len(conversation.turns) == 4
-
-
-def test_trimming_leaves_out_the_oldest_turns_and_says_so() -> None:
-    conversation, played = windowed(1000, on_overflow="trim")
-    conversation.chat([system("Be terse."), user("q0?")])
-    for number in range(1, 12):
-        reply = conversation.chat(f"q{number}?")
-    assert len(conversation.turns) == 12
-    assert played.bodies[-1]["messages"][0] == {"role": "system", "content": "Be terse."}
-    assert texts(played)[-1] == "q11?"
-    first = texts(played)[0]
-    assert first not in ("q0?", "q11?")
-    (notice,) = [notice for notice in reply.notices if notice.code == "history_trimmed"]
-    assert f"the {first[1:-1]} oldest turns" in notice.text
-    assert "“q0?”" in notice.text
-    prompt = conversation.preview("q12?")
-    assert "q0?" not in prompt.text
-    assert "Be terse." in prompt.text
-
-
-def test_trimming_never_parts_a_call_from_its_result() -> None:
-    conversation, played = windowed(1000, on_overflow="trim")
-    played.scripts = [called("f"), said("", "word " * 100)]
-    long = "word " * 120
-    conversation.chat(long)
-    conversation.chat([tool("1", tool_call_id="call00000")])
-    while texts(played)[0] == long:
-        conversation.chat("q?")
-    assert not [message for message in played.messages if message["role"] == "tool" or "tool_calls" in message]
-
-
-def test_a_window_that_only_the_server_knows_is_trimmed_to_as_well() -> None:
-    client, played = playing(system=None)
-    played.play(said("", "word " * 100))
-    conversation = Conversation(client, on_overflow="trim")
-    for _ in range(8):
-        conversation.chat("a?")
-    played.scripts = [[ContextLengthError("Too long.", limit=1000)], said("", "fits")]
-    with conversation.stream("b?") as stream:
-        kinds = [event.type for event in stream]
-    assert kinds.count("started") == 1
-    assert stream.reply.answer == "fits"
-    assert "history_trimmed" in [notice.code for notice in stream.reply.notices]
-    assert len(played.bodies[-1]["messages"]) < len(played.bodies[-2]["messages"])
-    assert conversation.context.limit == 1000
-
-
-# What it took
 
 
 def test_usage_and_cost_count_every_branch_and_invent_nothing() -> None:

@@ -24,7 +24,6 @@ from magistral_nb.reports import endpoints_report, status_report
 from magistral_nb.settings_files import settings_paths
 from tests.fake_server import FakeServer
 from tests.test_client import GOOD
-from tests.test_magics import notebook, run
 
 KEY = "sk-typed-0123456789abcdef"
 
@@ -251,7 +250,7 @@ def test_where_no_key_is_needed_none_is_asked_for(kept: Ring, typed: list[str], 
 def test_what_is_no_key_is_not_kept(
     kept: Ring, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str, told: str
 ) -> None:
-    monkeypatch.setattr("sys.stdin", _Pipe(given))
+    monkeypatch.setattr("sys.stdin", Pipe(given))
     monkeypatch.setattr("getpass.getpass", nobody_types)
     assert main(["login", "navigator"]) == 1
     err = capsys.readouterr().err
@@ -265,37 +264,9 @@ def nobody_types(prompt: str) -> str:
     raise AssertionError("a key would have been seen")
 
 
-class _Pipe:
+class Pipe:
     def __init__(self, line: str) -> None:
         self.readline: Callable[[], str] = lambda: line
 
     def isatty(self) -> bool:
         return False
-
-
-def test_a_key_can_be_piped_in(kept: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", _Pipe(f"{KEY}\n"))
-    assert main(["login", "navigator"]) == 0
-    assert kept.kept["magistral_nb", "navigator"] == KEY
-
-
-def test_login_in_a_notebook(kept: Ring, typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with notebook() as shell:
-        result, out, err = run(shell, "%magistral login navigator")
-        assert result.success, err
-        assert "kept in the keyring" in out
-        assert KEY not in out + err
-        monkeypatch.setenv("NAVIGATOR_API_KEY", "x")
-        assert "wins over it" in run(shell, "%magistral login navigator")[1]
-        assert "is still set" in run(shell, "%magistral logout navigator")[1]
-        for line in ("%magistral login", "%magistral login navigator sk-0123456789"):
-            assert not run(shell, line)[0].success
-        assert kept.kept == {}
-
-
-def test_where_nobody_can_type_login_says_what_to_do(kept: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("getpass.getpass", nobody_types)
-    with notebook() as shell:
-        result, out, err = run(shell, "%magistral login navigator")
-    assert not result.success
-    assert "without a person" in out + err
