@@ -68,7 +68,7 @@ cassettes: $(VENV)/.dev ## record the lessons anew: make cassettes ENDPOINT=navi
 	@$(BIN)/python -m magistral_nb demo --install
 	@$(BIN)/python scripts/record_cassettes.py "$(ENDPOINT)" $(OPTIONS)
 
-bench: $(VENV)/.bench $(JS_BUILT) ## what the package costs, and what its users see when things go wrong, beside others, as tables
+bench: $(VENV)/.bench $(LAB_BUILT) ## what the package costs, and what its users see when things go wrong, beside others, as tables
 	$(BIN)/python -m benchmarks.bench_import
 	$(BIN)/python -m benchmarks.bench_stream
 	$(BIN)/python -m benchmarks.bench_faults
