@@ -185,6 +185,15 @@ def test_two_panels_two_views_a_busy_cell_and_the_side_area(
     no_widget_error(page)
     take_shot(page, "panel-lab-two-reopened")
 
+    saved = (lab.notebooks / "panel.ipynb").read_text("utf-8")
+    (lab.notebooks / "strangers.ipynb").write_text(saved.replace("One?", "Won?"), "utf-8")
+    lab.open(page, "strangers.ipynb")
+    for words in ("Won?", "word39", "word79", "Aside."):
+        expect(page.get_by_text(words)).to_be_visible()
+    assert not page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.trusted")
+    no_widget_error(page)
+    take_shot(page, "panel-lab-two-untrusted")
+
 
 def test_a_busy_minute_with_a_reload_in_mid_stream_a_restart_and_what_is_saved(
     page_with: Callable[..., Page], server: FakeServer, lab: JupyterLab, take_shot: Callable[[Page, str], None]

@@ -150,7 +150,7 @@ def test_what_a_notebook_keeps_of_panels_in_boxes(notebook: Notebook, server: Fa
     def is_kept(words: str) -> bool:
         return words in (kept() or [""])[-1]
 
-    for number, name in enumerate(("panel", "b")):
+    for number, name in enumerate(("panel", "b", "b")):
         server.play(events_of({"content": f"**Said** {number}."}))
         notebook.run(f"_ = {name}.ask('{name}?').result(30)")
         asked = time.monotonic()
