@@ -24,7 +24,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo lab-dev check test test-transformers test-oldest cassettes bench pictures release-check clean
+.PHONY: help setup demo lab-dev check test test-setup test-transformers test-oldest cassettes bench pictures release-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,9 +48,12 @@ check: $(VENV)/.dev $(JS_READY) ## style, types, and the floors that imports mus
 	$(BIN)/lint-imports
 	@$(NPM) --prefix js run --silent check
 
-test: $(VENV)/.test $(LAB_BUILT) ## all tests but those that need PyTorch, those with a real model, a real kernel and a real browser included
-	@$(NPM) --prefix js test --silent
+test-setup: $(VENV)/.test $(LAB_BUILT) # what other tests need as well, and must not install at the same time
 	@$(BIN)/python -m magistral_nb demo --install
+	@sh scripts/chromium.sh >/dev/null
+
+test: test-setup ## all tests but those that need PyTorch, those with a real model, a real kernel and a real browser included
+	@$(NPM) --prefix js test --silent
 	@$(BIN)/python scripts/server_env.py
 	@chromium="$$(sh scripts/chromium.sh)" && CHROMIUM="$$chromium" $(BIN)/python -m pytest -m "not transformers" \
 	--ignore tests/browser/test_oldest_lab.py # that one is for `make test-oldest`

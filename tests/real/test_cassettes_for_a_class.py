@@ -121,7 +121,8 @@ def nameless(cells: list[Any]) -> list[Any]:
     text = json.dumps(cells)
     of_panels = re.findall(rf'"{re.escape(PANEL_MIME)}": {{"id": "(\w+)"', text)
     of_widgets = re.findall(r'"model_id": "(\w+)"', text)
-    for number, name in enumerate(dict.fromkeys([*of_panels, *of_widgets])):
+    in_boxes = re.findall(r"magistral-so-far-(\w+)", text)
+    for number, name in enumerate(dict.fromkeys([*of_panels, *of_widgets, *in_boxes])):
         text = text.replace(name, f"name {number}")
     named: list[Any] = json.loads(text)
     return named
