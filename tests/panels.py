@@ -97,7 +97,8 @@ class Page:
                     self._take_turn(message)
                 case "turns":
                     self.turns[message["from"] :] = message["turns"]
-                    self.live = None if self.is_over() else self.live
+                    if self.live and self.live["reply_id"] != message["live"]:
+                        self.live = None
                 case "result":
                     self.results[message["op"]] = message
 

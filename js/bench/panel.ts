@@ -45,7 +45,7 @@ export function panelOurs(host: HTMLElement): (more?: string) => void {
     resume: () => false,
     canInsert: false,
   });
-  state.add({ type: "live", index: TURNS, text: "And now?", reply_id: "r", reply: null });
+  state.add({ type: "live", index: TURNS, text: "And now?", reply_id: "r", reply: null, seen: 0 });
   let seq = 0;
   return (more = "") => {
     const events = [{ type: "answer.delta" as const, text: more, at: 0 }];

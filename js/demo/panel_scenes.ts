@@ -180,7 +180,7 @@ export function demoDoor({ turns = [], live, question = "", facts = {} }: PanelS
   const state = new PanelState();
   state.turns = structuredClone(turns);
   if (live) {
-    state.add({ type: "live", index: turns.length, text: question, reply_id: "r", reply: null });
+    state.add({ type: "live", index: turns.length, text: question, reply_id: "r", reply: null, seen: 0 });
     state.add({ type: "events", reply_id: "r", seq: 0, events: live });
   }
   return {

@@ -62,8 +62,50 @@ describe("asking", () => {
     expect(page.model.last("whole")).toMatchObject({ from: 0 });
     expect(page.find(".magistral-answer").textContent).toBe("");
     page.model.hear({ type: "turn", index: 0, turn: turn(1, "Why?", null), reply_id: "r", seq: 9 });
-    page.model.hear({ type: "turns", from: 0, turns: [turn(1, "Why?", "All of it.")] });
+    page.model.hear({ type: "turns", from: 0, turns: [turn(1, "Why?", "All of it.")], live: null });
     expect(page.texts(".magistral-answer")).toEqual(["All of it."]);
+  });
+
+  test("what was missed in mid-stream is filled in at once, and the stream goes on", () => {
+    const page = open();
+    page.model.hear(begin(), { type: "events", reply_id: "r", seq: 3, events: [answers("lost")] });
+    const reply = { v: 1, answer: "One two ", model: "magistral-small", endpoint: "local" };
+    page.model.hear({ type: "turns", from: 0, turns: [], live: "r" }, { ...begin(), reply, seen: 4 });
+    page.model.hear({ type: "events", reply_id: "r", seq: 4, events: [answers("three.", 2)] });
+    expect(page.texts(".magistral-answer")).toEqual(["One two three."]);
+    expect(page.model.sent.filter(({ type }) => type === "whole")).toHaveLength(1);
+    expect(page.button("Stop")).toBeTruthy();
+  });
+
+  test("an end that was missed is learned with the turns", () => {
+    const page = open();
+    page.model.hear(begin(), { type: "events", reply_id: "r", seq: 0, events: [started, answers("One")] });
+    page.model.hear({ type: "turns", from: 0, turns: [turn(1, "Why?", "One two.")], live: null });
+    expect(page.texts(".magistral-answer")).toEqual(["One two."]);
+    expect(page.button("Send")).toBeTruthy();
+  });
+
+  test("a question that could not be sent says why, and the next can be asked", () => {
+    const page = open(TALK);
+    page.model.hear(begin("Why?", 2));
+    const error = { kind: "MissingKeyError", message: "No key.", hint: "Set one." };
+    const unsent = turn(null, "Why?", null, { error, state: "failed" });
+    page.model.hear({ type: "turns", from: 2, turns: [unsent], live: null });
+    expect(page.texts(".magistral-bubble")).toEqual(["Who?", "Where?", "Why?"]);
+    expect(page.texts(".magistral-error")).toEqual(["No key.Set one."]);
+    expect(page.button("Ask again")).toBeTruthy();
+    expect(page.button("Send")).toBeTruthy();
+    expect(page.find(".magistral-panel").classList.contains("magistral-busy")).toBe(false);
+  });
+
+  test("an edited question that could not be sent, or was stopped before, stands below what was there", () => {
+    const page = open(TALK);
+    page.model.hear(begin("Who now?", 0), { type: "events", reply_id: "r", seq: 0, events: [done] });
+    const unsent = turn(null, "Who now?", null, { state: "interrupted" });
+    page.model.hear({ type: "turns", from: 0, turns: [...TALK.messages, unsent], live: null });
+    expect(page.texts(".magistral-bubble")).toEqual(["Who?", "Where?", "Who now?"]);
+    expect(page.texts(".magistral-turns .magistral-hint")).toEqual(["No answer."]);
+    expect(page.button("Send")).toBeTruthy();
   });
 
   test("while an answer comes the one button stops, Escape stops, and a draft waits", () => {
@@ -141,7 +183,7 @@ describe("a turn", () => {
     page.button("Earlier version").click();
     expect(page.model.last("branch")).toMatchObject({ turn: 3, at: 1 });
     page.button("Earlier version").focus();
-    page.model.hear({ type: "turns", from: 0, turns: TALK.messages });
+    page.model.hear({ type: "turns", from: 0, turns: TALK.messages, live: null });
     expect(page.texts(".magistral-answer")).toEqual(["Me.", "Here."]);
   });
 
@@ -154,7 +196,7 @@ describe("a turn", () => {
     expect(page.model.last("continue").turn).toBe(2);
     await page.model.answer("continue", null);
     page.button("Delete from here").click();
-    page.model.hear({ type: "turns", from: 1, turns: [] });
+    page.model.hear({ type: "turns", from: 1, turns: [], live: null });
     await page.model.answer("delete", { turn: 2 });
     expect(page.texts(".magistral-bubble")).toEqual(["Who?"]);
     expect(page.find(".magistral-banner-news").textContent).toContain("One question was deleted.");

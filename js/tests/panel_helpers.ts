@@ -152,4 +152,4 @@ export const open = (traits: Record<string, unknown> = {}, manager?: unknown): P
   new PanelPage(new FakePanelModel(traits, manager));
 export const TALK = { messages: [turn(1, "Who?", "Me."), turn(2, "Where?", "**Here**.")] };
 export const begin = (text = "Why?", index = 0, id = "r") =>
-  ({ type: "live", index, text, reply_id: id, reply: null }) as const;
+  ({ type: "live", index, text, reply_id: id, reply: null, seen: 0 }) as const;

@@ -188,7 +188,7 @@ describe("a panel that a notebook holds", () => {
       const msg = { header: { msg_type: "comm_msg" }, content: { comm_id: "k", data: { method: "custom", content } } };
       anyMessage.emit({ msg, direction: "recv" });
     };
-    say({ type: "live", index: 1, text: "Why?", reply_id: "r", reply: null });
+    say({ type: "live", index: 1, text: "Why?", reply_id: "r", reply: null, seen: 0 });
     say({ type: "events", reply_id: "r", seq: 0, events: [started, answers("Because."), done] });
     say({ type: "turn", index: 1, turn: turn(2, "Why?", null), reply_id: "r", seq: 3 });
     await vi.advanceTimersByTimeAsync(600);
@@ -200,7 +200,7 @@ describe("a panel that a notebook holds", () => {
     await vi.advanceTimersByTimeAsync(3_100);
     expect(kept).toMatchObject([{ data: { "text/html": "<p>Because.</p>" } }]); // as the kernel would have renewed it
     sendControlMessage.mockImplementation((() => undefined) as never); // it does not answer any more
-    say({ type: "turns", from: 1, turns: [turn(3, "Why not?", "For no reason.")] });
+    say({ type: "turns", from: 1, turns: [turn(3, "Why not?", "For no reason.")], live: null });
     await vi.advanceTimersByTimeAsync(5_100);
     expect(JSON.stringify(kept.at(-1))).toContain("For no reason.");
     panel.dispose();

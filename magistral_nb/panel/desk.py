@@ -117,7 +117,8 @@ class Desk:
         with self._lock:
             turns = self._line(start)
             self._told_tree = self.conversation.tree
-        self._tell({"type": "turns", "from": start, "turns": turns})
+            live = self._question.reply_id if self._question else None
+        self._tell({"type": "turns", "from": start, "turns": turns, "live": live})
 
     def tell_all(self, start: int = 0) -> None:
         """Tell the pages the turns from a place on, and the reply that is coming in."""
@@ -196,7 +197,7 @@ class Desk:
 
     def _line_message(self, question: Question) -> Data:
         start = question.wanted.index
-        return {"type": "turns", "from": start, "turns": self._line(start)}
+        return {"type": "turns", "from": start, "turns": self._line(start), "live": None}
 
     def _line(self, start: int) -> list[Data]:
         turns = line_wire(self.conversation, start)

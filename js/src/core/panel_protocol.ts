@@ -60,12 +60,12 @@ export interface Welcome {
 }
 
 export type PanelMessage =
-  | { type: "live"; index: number; text: string; reply_id: string; reply: unknown }
+  | { type: "live"; index: number; text: string; reply_id: string; reply: unknown; seen: number }
   | { type: "events"; reply_id: string; seq: number; events: ReplyEvent[] }
   | { type: "patience"; reply_id: string; text: string }
   | { type: "reply"; reply_id: string; seq: number; reply: unknown; live: boolean }
   | { type: "turn"; index: number; turn: unknown; reply_id: string; seq: number }
-  | { type: "turns"; from: number; turns: unknown }
+  | { type: "turns"; from: number; turns: unknown; live: string | null }
   | { type: "result"; op: string; data?: unknown; error?: Problem };
 
 /** What a stored notebook holds of a panel. */

@@ -54,7 +54,7 @@ export class PanelState {
         this.begin(message);
         break;
       case "turns":
-        this.replaceFrom(message.from, readTurns(message.turns));
+        this.replaceFrom(message.from, readTurns(message.turns), message.live);
         break;
       case "turn":
         this.end(message);
@@ -73,21 +73,29 @@ export class PanelState {
     this.tell((listener) => listener.liveEnded(false));
   }
 
-  private begin({ index, text, reply_id, reply }: Extract<PanelMessage, { type: "live" }>): void {
-    if (this.live?.replyId === reply_id) return; // the state had it already
+  private begin({ index, text, reply_id, reply, seen }: Extract<PanelMessage, { type: "live" }>): void {
+    if (this.live?.replyId === reply_id) {
+      if (seen > this.live.seen) this.replaceLive(this.live, reply, seen); // some of it was missed
+      return;
+    }
     if (index > this.turns.length) this.askForWhole(this.turns.length);
     this.turns.length = Math.min(index, this.turns.length);
-    this.live = liveTurn(text, reply_id, reply, 0);
+    this.live = liveTurn(text, reply_id, reply, seen);
     this.tell((listener) => listener.turnsChanged(this.turns.length));
   }
 
-  private replaceFrom(from: number, turns: Turn[]): void {
+  /** `live` is the reply that is still coming in. A question that could not be sent ends without a turn of its own. */
+  private replaceFrom(from: number, turns: Turn[], live: string | null): void {
+    const hasEnded = this.live !== null && this.live.replyId !== live;
+    if (hasEnded) this.live = null;
     if (from > this.turns.length) {
       this.askForWhole(this.turns.length);
       return;
     }
+    const isNext = from === this.turns.length && turns.length === 1;
     this.turns.splice(from, this.turns.length, ...turns);
-    this.tell((listener) => listener.turnsChanged(from));
+    if (hasEnded && isNext && turns[0]?.error) this.tell((listener) => listener.liveEnded(false));
+    else this.tell((listener) => listener.turnsChanged(from));
   }
 
   private end({ index, turn, reply_id, seq }: Extract<PanelMessage, { type: "turn" }>): void {
@@ -112,9 +120,7 @@ export class PanelState {
       live.patience = message.text;
       this.tell((listener) => listener.livePatience(message.text));
     } else if (message.type === "reply") {
-      live.transcript = new Transcript(readReply(message.reply));
-      live.seen = message.seq;
-      this.tell((listener) => listener.liveReplaced());
+      this.replaceLive(live, message.reply, message.seq);
     } else if (message.seq > live.seen) {
       this.askForWhole(this.turns.length); // nothing is drawn with a hole
     } else {
@@ -124,6 +130,12 @@ export class PanelState {
       if (fresh.some((event) => event.type !== "waiting")) live.patience = "";
       if (fresh.length) this.tell((listener) => listener.liveHeard(fresh));
     }
+  }
+
+  private replaceLive(live: LiveTurn, reply: unknown, seen: number): void {
+    live.transcript = new Transcript(readReply(reply));
+    live.seen = seen;
+    this.tell((listener) => listener.liveReplaced());
   }
 
   private tell(hear: (listener: PanelListener) => void): void {
