@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from playwright.sync_api import Page, expect
 from magistral_nb.rendering.reply import REPLY_MIME
 from tests.browser.jupyterlab import FrontEnd, JupyterLab, outputs, run_cell, wait_for_kernel
 from tests.browser.test_live_lab import KERNEL, NUMBERED, live, wait_for_renewal
-from tests.browser.test_live_reply import START_CELL, notebook_with, slowly
+from tests.browser.test_live_reply import START_CELL, held_until, notebook_with, slowly
 from tests.browser.test_live_widget import SAVE, WATCH, ended, no_widget_error, stopped
 from tests.fake_server import FakeServer
 
@@ -135,7 +136,9 @@ def test_two_notebooks_a_reload_and_a_restart_in_notebook_7(
         locked_lab.open(tab, name, front_end="notebook")
         wait_for_kernel(tab)
         run_cell(tab, 0)
-    server.play(slowly(NUMBERED, 0.1))
+    go_on = threading.Event()
+    words = slowly(NUMBERED, 0.1)
+    server.play([*words[:140], *held_until(go_on), *words[140:]])
     page.evaluate(START_CELL, 1)
     assert server.wait_for(lambda: len(server.requests) == 1, 15)
     server.play(slowly([{"content": f"two{n} "} for n in range(60)], 0.1))
@@ -146,7 +149,8 @@ def test_two_notebooks_a_reload_and_a_restart_in_notebook_7(
     page.evaluate(SAVE)
     locked_lab.open(page, "first.ipynb", front_end="notebook")
     expect(page.locator(".magistral-reply")).to_contain_text("unfinished: `%magistral recover`", timeout=2_500)
-    expect(live(page).locator(".magistral-answer")).to_contain_text("word", timeout=20_000)
+    expect(live(page).locator(".magistral-answer")).to_contain_text("word59", timeout=20_000)
+    go_on.set()
     for tab, word, count in ((page, "word", 160), (other, "two", 60)):
         whole = tab.locator(".magistral-reply[aria-busy=false] .magistral-answer")
         expect(whole).to_contain_text(f"{word}{count - 1}", timeout=30_000)

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from magistral_nb.notebook.unfinished import WIDGET_MIME
 from magistral_nb.rendering.reply import REPLY_MIME
 from tests.browser.jupyterlab import JupyterLab, outputs, run_cell, wait_for_kernel
-from tests.browser.test_live_reply import START_CELL, notebook_with, slowly
+from tests.browser.test_live_reply import START_CELL, held_until, notebook_with, slowly
 from tests.browser.test_live_widget import SAVE, WATCH, WORDS, ended, no_widget_error, stopped
 from tests.fake_server import FakeServer
 
@@ -159,8 +159,7 @@ def test_a_page_that_is_loaded_in_mid_stream_goes_on_while_the_cell_runs(
 ) -> None:
     go_on = threading.Event()
     words = slowly(NUMBERED, 0.1)
-    at_most_a_minute = [lambda: go_on.wait(5) or True] * 12
-    server.play([*words[:140], *at_most_a_minute, *words[140:]])
+    server.play([*words[:140], *held_until(go_on), *words[140:]])
     lesson.evaluate(START_CELL, 1)
     wait_for_renewal(lesson)
     lesson.evaluate(SAVE)

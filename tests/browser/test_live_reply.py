@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,11 @@ def slowly(deltas: list[dict[str, str]], pause: float) -> list[bytes | float]:
         if event:
             script += [event + b"\n\n", pause]
     return script
+
+
+def held_until(go_on: threading.Event) -> list[Callable[[], bool]]:
+    """Return steps that hold a stream open until a test says so, for a minute at most."""
+    return [lambda: go_on.wait(5) or True] * 12
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 
 import nbformat
@@ -15,7 +17,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.jupyterlab import JupyterLab, wait_for_kernel
 from tests.browser.panel_page import ask, last_answer, open_notebook, panel_of
 from tests.browser.test_live_lab import KERNEL
-from tests.browser.test_live_reply import START_CELL, slowly
+from tests.browser.test_live_reply import START_CELL, held_until, slowly
 from tests.browser.test_live_widget import SAVE, no_widget_error
 from tests.fake_server import FakeServer
 from tests.test_client import events_of
@@ -23,7 +25,7 @@ from tests.test_client import events_of
 pytestmark = pytest.mark.browser
 
 WORDS = [{"reasoning": f"step{n} "} for n in range(3)] + [{"content": f"word{n} "} for n in range(30)]
-BUSY = "import time\nfor n in range(70): time.sleep(0.1)"
+BUSY = "import time\nfor n in range({}): time.sleep(0.1)"
 KEPT = """words => JSON.stringify(
     window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON()
 ).includes(words)"""  # a transcript is renewed every five seconds
@@ -93,42 +95,64 @@ def test_the_main_run_in_notebook_7(
     no_widget_error(page)
 
 
-def test_a_reload_in_mid_stream_a_restart_and_two_panels_in_notebook_7(
+def test_a_busy_minute_with_two_panels_a_reload_in_mid_stream_and_a_restart_in_notebook_7(
     locked_lab: JupyterLab, page: Page, server: FakeServer, take_shot: Callable[[Page, str], None]
 ) -> None:
     two = "from ipywidgets import VBox\na, b = ChatPanel(c), ChatPanel(c)\ndisplay(a, VBox([b, b]))"
-    open_notebook(locked_lab, page, server, two, name="panels-7.ipynb", front_end="notebook")
+    open_notebook(locked_lab, page, server, two, BUSY.format(600), name="panels-7.ipynb", front_end="notebook")
     panel, other, same = (panel_of(page, at) for at in range(3))
-    server.play(slowly(WORDS, 0.4))
+    page.evaluate(START_CELL, 2)
+    began = time.monotonic()
+    go_on = threading.Event()
+    words = slowly(WORDS, 0.2)
+    server.play([*words[:-20], *held_until(go_on), *words[-20:]])
     ask(panel, "Why?")
+    expect(last_answer(panel)).to_contain_text("word3", timeout=15_000)
     server.play(slowly(WORDS, 0.1))
     ask(other, "And here?")
     for one in (other, same):
         expect(last_answer(one)).to_contain_text("word29", timeout=15_000)
-    expect(last_answer(panel)).to_contain_text("word3", timeout=15_000)
     page.evaluate(SAVE)
     locked_lab.open(page, "panels-7.ipynb", front_end="notebook")
     panel = panel_of(page)
     expect(panel.get_by_role("button", name="Stop").last).to_be_visible(timeout=12_000)  # it is live again
+    take_shot(page, "panel-notebook-7-reloaded")
+    go_on.set()
     expect(last_answer(panel)).to_contain_text("word29", timeout=30_000)
     assert last_answer(panel).inner_text().split() == [f"word{n}" for n in range(30)]
+    expect(page.locator(".jp-Notebook")).to_contain_text("And here?")  # of the box, until its widget has come
+    server.play([*words[:-20], 60.0])
+    ask(panel, "And then?")
+    expect(last_answer(panel)).to_contain_text("word3", timeout=15_000)
+    panel.get_by_role("button", name="Stop").last.click()
+    expect(panel.locator(".magistral-turn").last).to_contain_text("stopped by you", timeout=5_000)
+    assert server.wait_closed()
+    assert page.evaluate(f"() => {KERNEL}.status") != "idle"  # all of it beside the busy cell
     no_widget_error(page)
 
+    page.wait_for_function(f"() => {KERNEL}.status === 'idle'", timeout=60_000)
+    assert time.monotonic() > began + 60
     page.evaluate(f"async () => {{ await {KERNEL}.restart(); }}")
     expect(panel).to_contain_text("The kernel was restarted", timeout=10_000)
-    expect(last_answer(panel)).to_contain_text("word29")
+    expect(panel.locator(".magistral-answer").first).to_contain_text("word29")
+    expect(last_answer(panel)).to_contain_text("word3")
+    expect(page.locator(".jp-Notebook")).to_contain_text("And here?")
     take_shot(page, "panel-notebook-7-restarted")
     before = page.locator(".magistral-panel").count()
     panel.get_by_role("button", name="Go on in the new kernel").click()
     expect(page.locator(".magistral-panel")).to_have_count(before + 1, timeout=30_000)
     again = panel_of(page, 1)
-    expect(last_answer(again)).to_contain_text("word29")
+    expect(again.locator(".magistral-answer").first).to_contain_text("word29")
+    ask(again, "Still there?")  # the address was in the author's code, which has not run in the new kernel
+    expect(again.locator(".magistral-error")).to_contain_text("No endpoint is set up", timeout=15_000)
+    expect(again.get_by_role("button", name="Send")).to_be_visible()
+    no_widget_error(page)
 
 
 def test_without_the_labextension(
     jupyterlab: JupyterLab, page: Page, server: FakeServer, take_shot: Callable[[Page, str], None]
 ) -> None:
-    open_notebook(jupyterlab, page, server, "ChatPanel(c)", BUSY, name="bare-panel.ipynb")
+    open_notebook(jupyterlab, page, server, "ChatPanel(c)", BUSY.format(70), name="bare-panel.ipynb")
     panel = panel_of(page)
     server.play(slowly(WORDS, 0.05))
     ask(panel, "Why?")
