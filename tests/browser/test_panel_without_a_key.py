@@ -1,4 +1,4 @@
-"""A chat panel of somebody who has set up nothing, in real JupyterLab: what it says, and the way from there to an answer."""
+"""A chat panel of somebody who has set up nothing, in real JupyterLab: what it says, and the way to an answer."""
 
 from __future__ import annotations
 
