@@ -23,12 +23,13 @@ _KINDS = {kind.type: kind for kind in vars(events).values() if isinstance(kind, 
 
 
 class Caught(BaseComm):
-    """A comm that goes nowhere; `said` is all that was ever sent on one, with the time."""
+    """A comm that goes nowhere; `said` is all that was ever sent on one, with the time and its id."""
 
-    said: ClassVar[list[tuple[float, str, Data]]] = []
+    said: ClassVar[list[tuple[float, str, Data, str]]] = []
 
     def publish_msg(self, msg_type: str, data: Any = None, *_: Any, **__: Any) -> None:
-        Caught.said.append((time.monotonic(), msg_type, json.loads(json.dumps(data or {}, default=repr))))
+        said = json.loads(json.dumps(data or {}, default=repr))
+        Caught.said.append((time.monotonic(), msg_type, said, self.comm_id))
 
 
 class Page:
@@ -42,6 +43,7 @@ class Page:
         self.reply = Reply.from_dict(self.live["reply"]) if self.live else Reply()
         self.seen = self.live["seen"] if self.live else 0
         self.results: dict[str, Data] = {}
+        self._comm = panel.comm.comm_id
         self._heard = len(Caught.said)
         self._marks = 0
 
@@ -80,8 +82,8 @@ class Page:
 
     def hear(self) -> None:
         new, self._heard = Caught.said[self._heard :], len(Caught.said)
-        for _, _, data in new:
-            message = data.get("content") or {}
+        for _, _, data, comm in new:
+            message = (data.get("content") or {}) if comm == self._comm else {}
             match message.get("type"):
                 case "live":
                     self.live, self.seen = message, message["seen"]

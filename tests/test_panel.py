@@ -215,7 +215,7 @@ def test_a_silent_server_is_counted_down_and_what_had_come_is_kept(
     with pytest.raises(StreamStalledError):
         panel.ask("hi").result(30)
     page.settle()
-    told = [data["content"] for _, _, data in Caught.said if (data.get("content") or {}).get("type") == "patience"]
+    told = [data["content"] for _, _, data, _ in Caught.said if (data.get("content") or {}).get("type") == "patience"]
     assert any("gives up after" in one["text"] and "Stop ends it." in one["text"] for one in told)
     assert (page.turns[0]["reply"]["thinking"], page.turns[0]["reply"]["answer"]) == ("Two", " words")
 

@@ -73,7 +73,7 @@ def test_bytes_grow_with_what_is_new(panel: ChatPanel, server: FakeServer) -> No
     for number in range(12):
         before = len(Caught.said)
         panel.ask(f"question {number}").result(30)
-        page_is_told = [len(json.dumps(data)) for _, _, data in Caught.said[before:]]
+        page_is_told = [len(json.dumps(data)) for _, _, data, _ in Caught.said[before:]]
         costs.append(sum(page_is_told))
     assert costs[-1] <= costs[1] * 1.2
     assert sum(costs) <= 1.5 * 12 * 60 * 60
@@ -87,7 +87,7 @@ def test_a_flood_costs_few_messages(panel: ChatPanel, server: FakeServer) -> Non
     before, began = len(Caught.said), time.monotonic()
     panel.ask("hi").result(30)
     seconds = time.monotonic() - began
-    told = [data for _, _, data in Caught.said[before:]]
+    told = [data for _, _, data, _ in Caught.said[before:]]
     assert len(told) <= 10 * seconds + 15
     assert sum(len(json.dumps(data)) for data in told) <= 1.5 * 16_000
 

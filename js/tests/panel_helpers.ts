@@ -67,6 +67,10 @@ export class FakePanelModel implements ReplyModel {
     for (const hear of this.heard.get(`change:${name}`) ?? []) (hear as () => void)();
   }
 
+  close(): void {
+    for (const hear of this.heard.get("destroy") ?? []) (hear as () => void)();
+  }
+
   /** The last op of a kind. */
   last(type: string): Sent {
     const found = this.sent.filter((one) => one.type === type).at(-1);

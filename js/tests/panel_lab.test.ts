@@ -203,6 +203,11 @@ describe("a panel that a notebook holds", () => {
     say({ type: "turns", from: 1, turns: [turn(3, "Why not?", "For no reason.")], live: null });
     await vi.advanceTimersByTimeAsync(5_100);
     expect(JSON.stringify(kept.at(-1))).toContain("For no reason.");
+    anyMessage.emit({
+      msg: { header: { msg_type: "comm_close" }, content: { comm_id: "k", data: {} } },
+      direction: "recv",
+    });
+    expect(panel.node.textContent).toContain("This panel was closed");
     panel.dispose();
   });
 });

@@ -144,6 +144,23 @@ describe("the kernel", () => {
     expect(turns.map((one: { text: string }) => one.text)).toEqual(["Who?", "Where?", "And?"]);
   });
 
+  test("closes the panel: the text stays, and nothing can be asked", async () => {
+    const fake = kernel();
+    const page = open(TALK, { kernel: fake });
+    page.model.hear(begin("And?", 2), { type: "events", reply_id: "r", seq: 0, events: [started, answers("So fa")] });
+    page.model.close();
+    await vi.advanceTimersByTimeAsync(600);
+    expect(page.texts(".magistral-answer")).toEqual(["Me.", "Here.", "So fa"]);
+    expect(page.find(".magistral-banner-lasting").textContent).toBe(
+      "This panel was closed by the notebook's code. This is what was said.",
+    );
+    expect(page.find(".magistral-composer").hidden).toBe(true);
+    expect(page.find(".magistral-panel").classList.contains("magistral-busy")).toBe(false);
+    fake.statusChanged.emit("restarting");
+    fake.connectionStatusChanged.emit("connected");
+    expect(page.find(".magistral-banner-lasting").textContent).toContain("was closed");
+  });
+
   test("without the labextension the line to go on with is given", () => {
     const fake = kernel();
     const page = open(TALK, { kernel: fake });

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from magistral_nb.conversations.history import messages_of
@@ -19,6 +19,7 @@ class Branches:
     def __init__(self, tree: Tree | None = None) -> None:
         self.tree = tree or Tree()
         self._lock = threading.Lock()
+        self._watchers: list[Callable[[], None]] = []
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -89,15 +90,29 @@ class Branches:
         if self.busy:
             raise _busy()
 
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call a function each time the line or the tree has changed; return one that ends this.
+
+        It is called in the thread of whoever changed the conversation, who waits for it. A reply changes it when it
+        has ended.
+        """
+        self._watchers.append(changed)
+        return lambda: self._watchers.remove(changed) if changed in self._watchers else None
+
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
         """Hold the conversation for one reply or one step. Raises ConfigurationError while another holds it."""
         if not self._lock.acquire(blocking=False):
             raise _busy()
+        before = self.tree
         try:
             yield
         finally:
+            has_changed = self.tree is not before
             self._lock.release()
+            if has_changed:
+                for changed in tuple(self._watchers):
+                    changed()
 
 
 def _busy() -> ConfigurationError:

@@ -176,14 +176,7 @@ def _panel(magics: Magistral, rest: str) -> None:
         client, settings = Client(), {}
     memory = magics.memory
     panel = ChatPanel(Conversation(client, tree=memory.tree), **settings)
-    told = memory.tree
-
-    def remember(change: object) -> None:
-        nonlocal told
-        if memory.tree is told:  # no cell has begun another conversation since
-            memory.tree = told = panel.conversation.tree
-
-    panel.observe(remember, "messages")
+    memory.keep_in_step(panel.conversation)
     panel.show()
 
 

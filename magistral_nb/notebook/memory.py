@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from magistral_nb.conversations import Turn
+from magistral_nb.conversations import Conversation, Turn
 from magistral_nb.conversations.history import messages_of
 from magistral_nb.conversations.tree import Tree
 from magistral_nb.errors import MagistralError
@@ -19,10 +20,12 @@ class Memory:
     """The conversation that the last cell belongs to, and which turn is which cell's.
 
     What a cell has replaced stays in the tree, as a branch beside it. always : whether cells go on without `-c`.
+    followers : called when a cell has changed the conversation, and forgotten when another one begins.
     """
 
     tree: Tree = field(default_factory=Tree)
     always: bool = False
+    followers: list[Callable[[], None]] = field(default_factory=list)
     _places: dict[str, int] = field(default_factory=dict)
 
     def before(self, cell: str) -> list[Message]:
@@ -42,15 +45,44 @@ class Memory:
             return
         if place is not None and (continued or self.tree.turns[place].parent is None):  # the first one is a fresh one
             self.tree = self.tree.replaced(turn, at=place, keep_old=True)
-            return
-        if not continued:
-            self.adopt(Tree())
-        self.tree = self.tree.added(turn, after=self.tree.head)
-        self._places[cell] = len(self.tree.turns) - 1
+        else:
+            if not continued:
+                self.adopt(Tree())
+            self.tree = self.tree.added(turn, after=self.tree.head)
+            self._places[cell] = len(self.tree.turns) - 1
+        self._tell_followers()
 
     def adopt(self, tree: Tree) -> None:
         """Go on with another conversation, none of whose turns belongs to a cell yet."""
-        self.tree, self._places = tree, {}
+        self.tree, self._places, self.followers = tree, {}, []
+
+    def keep_in_step(self, talk: Conversation) -> None:
+        """Go on from what is said in a conversation, and let it go on from here, until another one begins here.
+
+        Where both go on at the same time, each keeps its own.
+        """
+        both = self.tree
+
+        def follow() -> None:
+            nonlocal both
+            if talk.tree is both and self.tree is not both and not talk.busy:
+                with talk.one_at_a_time():
+                    talk.tree = both = self.tree
+
+        def hear() -> None:
+            nonlocal both
+            if follow not in self.followers:
+                unwatch()
+            elif self.tree is both and talk.tree is not both:
+                self.tree = both = talk.tree
+                self._tell_followers()
+
+        self.followers.append(follow)
+        unwatch = talk.watch(hear)
+
+    def _tell_followers(self) -> None:
+        for follow in tuple(self.followers):
+            follow()
 
     def _place(self, cell: str) -> int | None:
         return self._places.get(cell)

@@ -41,6 +41,7 @@ class Desk:
         self._question: Question | None = None
         self._unsent: Data | None = None
         self._told_tree = conversation.tree
+        self._unwatch = conversation.watch(self._changed_by_somebody)
 
     @property
     def busy(self) -> bool:
@@ -85,18 +86,23 @@ class Desk:
         if question is not None:
             question.stop()
 
+    def close(self) -> None:
+        """Hear no more of the conversation, and close the clients that were made here."""
+        self._unwatch()
+        self.wishes.close()
+
     def branch(self, turn: int, at: int) -> None:
         """Show another of the turns beside one, counted from 1, with what followed it."""
-        old, index = self._found(turn)
+        old, _ = self._found(turn)
         beside = self.conversation.siblings(old)
         if not 1 <= at <= len(beside):
             raise ConfigurationError(f"There is no branch {at}.", hint=f"There are {len(beside)} at this turn.")
-        self._move(lambda tree: tree.moved(tree.newest_below(beside[at - 1].id)), index)
+        self._move(lambda tree: tree.moved(tree.newest_below(beside[at - 1].id)))
 
     def delete(self, turn: int) -> int:
         """Take a turn and what follows it out of the line; `restore` brings it back. Return the turn's id."""
-        old, index = self._found(turn)
-        self._move(lambda tree: tree.moved(old.parent), index)
+        old, _ = self._found(turn)
+        self._move(lambda tree: tree.moved(old.parent))
         return old.id
 
     def restore(self, turn: int) -> None:
@@ -104,29 +110,28 @@ class Desk:
         self.check_idle()
         if not 0 <= turn < len(self.conversation.tree.turns):
             raise _no_turn(turn)
-        self._move(lambda tree: tree.moved(tree.newest_below(turn)), 0)
+        self._move(lambda tree: tree.moved(tree.newest_below(turn)))
 
     def clear(self) -> int | None:
         """Begin a new line; `restore` brings the old one back. Return the old one's last turn."""
         old = self.conversation.tree.head
-        self._move(lambda tree: tree.moved(None), 0)
+        self._move(lambda tree: tree.moved(None))
         return old
 
     def tell_line(self, start: int = 0) -> None:
         """Tell the pages the turns from a place on."""
-        with self._lock:
-            turns = self._line(start)
+        with self._lock:  # told before a question is taken, or after: its reply would be taken for one that has ended
             self._told_tree = self.conversation.tree
             live = self._question.reply_id if self._question else None
-        self._tell({"type": "turns", "from": start, "turns": turns, "live": live})
+            self._tell({"type": "turns", "from": start, "turns": self._line(start), "live": live})
 
     def tell_all(self, start: int = 0) -> None:
         """Tell the pages the turns from a place on, and the reply that is coming in."""
-        self.tell_line(start)
-        question = self._question
-        if question is not None:
-            question.was_missed = True
-            self._tell({"type": "live", **question.live_wire()})
+        with self._lock:
+            self.tell_line(start)
+            if self._question is not None:
+                self._question.was_missed = True
+                self._tell({"type": "live", **self._question.live_wire()})
 
     def snapshot(self, *, for_page: bool = False) -> tuple[list[Data], Data | None]:
         """Return the finished turns, and the reply that is coming in, as they stand together.
@@ -157,14 +162,13 @@ class Desk:
     ) -> Pending:
         with self._lock:
             self.check_idle()
-            was_changed = self.conversation.tree is not self._told_tree
+            if self.conversation.tree is not self._told_tree:
+                self.tell_line(self._first_changed())
             wanted = Wanted(text, index, open_stream, self._limits, self.conversation.tree, begun)
             question = Question(wanted, self._tell, looked=self._looked, ended=self._ended)
             self._question, self._unsent = question, None
-        if was_changed:  # somebody has used the conversation elsewhere
-            self.tell_line()
-        live = question.live_wire()
-        self._tell({"type": "live", **live, "reply": live["reply"] if begun else None})
+            live = question.live_wire()
+            self._tell({"type": "live", **live, "reply": live["reply"] if begun else None})
         self._changed(None)
         question.start()
         return question.pending
@@ -183,6 +187,25 @@ class Desk:
             self._changed(question)
         finally:
             question.settle()
+
+    def _changed_by_somebody(self) -> None:
+        """Somebody may have used the conversation elsewhere. Whoever it was does not wait for this desk."""
+        threading.Thread(target=self._catch_up, name="magistral_nb panel", daemon=True).start()
+
+    def _catch_up(self) -> None:
+        with self._lock:
+            if self.busy or self.conversation.tree is self._told_tree:  # it was this desk
+                return
+            self._unsent = None
+            self.tell_line(self._first_changed())
+        self._changed(None)
+
+    def _first_changed(self) -> int:
+        """Return from which turn on the line is not what the pages were told; what was its end looks different, too."""
+        pairs = zip(self._told_tree.line, self.conversation.turns, strict=False)
+        same = next((at for at, (told, now) in enumerate(pairs) if told is not now), None)
+        shorter = min(len(self._told_tree.line), len(self.conversation.turns))
+        return max(0, (shorter if same is None else same) - 1)
 
     def _turn_message(self, question: Question) -> Data:
         """Return the turn without the reply, if the page has put it together already."""
@@ -207,13 +230,13 @@ class Desk:
         client = self.conversation.client
         return Timeouts.of(client.settings_for(self.wishes.given).timeout, default=client.endpoint.timeouts)
 
-    def _move(self, step: Callable[[Tree], Tree], start: int) -> None:
+    def _move(self, step: Callable[[Tree], Tree]) -> None:
         with self._lock:
             self.check_idle()
             with self.conversation.one_at_a_time():
                 self.conversation.tree = step(self.conversation.tree)
             self._unsent = None
-        self.tell_line(start)
+            self.tell_line(self._first_changed())
         self._changed(None)
 
     def _found(self, turn: Any) -> tuple[Turn, int]:

@@ -131,7 +131,7 @@ class ChatPanel(Stubbed):
         if PANELS.pop(self.panel_id, None) is None:
             return
         self._transcript.close()
-        self.desk.wishes.close()
+        self.desk.close()
         super().close()
 
     def tell(self, message: Data) -> None:

@@ -176,6 +176,15 @@ def test_the_magic_opens_one_on_what_the_cells_have_said(notebook: Notebook, ser
     assert [one["content"] for one in asked if one["role"] == "user"] == [
         "from a cell", "from the panel", "from a cell again",
     ]  # fmt: skip
+    notebook.wait(lambda: "from a cell again" in str(notebook.told("turns", begin)))  # the panel shows it at once
+    before = len(notebook.said)
+    notebook.tell("ask", state["panel_id"], text="from the panel again")
+    notebook.wait(lambda: notebook.told("turn", before))
+    asked = server.requests[-1].json()["messages"]
+    assert [one["content"] for one in asked if one["role"] == "user"][2:] == [
+        "from a cell again",
+        "from the panel again",
+    ]
     notebook.run("%config Magistral.base_url = None\n%config Magistral.model = None")
 
 

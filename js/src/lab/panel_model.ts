@@ -50,9 +50,12 @@ export class PanelKernelModel implements PanelModel {
   }
 
   private readonly hearAny = (_: unknown, { msg, direction }: { msg: WireMessage; direction: string }): void => {
-    if (direction !== "recv" || msg.header.msg_type !== "comm_msg") return;
+    const kind = msg.header.msg_type;
+    if (direction !== "recv" || !(kind === "comm_msg" || kind === "comm_close")) return;
     const { comm_id, data } = msg.content as { comm_id?: string; data?: Data };
-    if (comm_id !== this.comm || !data) return;
+    if (comm_id !== this.comm) return;
+    if (kind === "comm_close") this.changed("destroy");
+    if (!data) return;
     if (data.method === "custom" && data.content) this.hear(data.content);
     if (data.method === "update") this.update(data.state ?? {});
   };
@@ -64,8 +67,10 @@ export class PanelKernelModel implements PanelModel {
 
   private update(state: Record<string, unknown>): void {
     Object.assign(this.traits, state);
-    for (const name of Object.keys(state)) {
-      for (const hear of this.heard.get(`change:${name}`) ?? []) (hear as () => void)();
-    }
+    for (const name of Object.keys(state)) this.changed(`change:${name}`);
+  }
+
+  private changed(what: string): void {
+    for (const hear of this.heard.get(what) ?? []) (hear as () => void)();
   }
 }

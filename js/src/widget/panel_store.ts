@@ -34,6 +34,7 @@ export class PanelStore implements PanelDoor {
     for (const message of gathered) this.hear(message);
     model.on("msg:custom", (message: PanelMessage) => this.hear(message));
     for (const name of TRAITS) model.on(`change:${name}`, () => this.changed());
+    model.on("destroy", () => this.end("closed", LABELS.panel.closed));
     this.watchKernel();
     this.hello();
   }
@@ -49,7 +50,7 @@ export class PanelStore implements PanelDoor {
   facts(): PanelFacts {
     const { model, connection } = this;
     return {
-      busy: model.get("busy") === true,
+      busy: !this.hasEnded && model.get("busy") === true,
       disabled: model.get("disabled") === true,
       settings: (model.get("settings") as Settings | null) ?? null,
       choices: (model.get("choices") as Choices | null) ?? null,
@@ -92,7 +93,7 @@ export class PanelStore implements PanelDoor {
   private watchKernel(): void {
     const kernel = kernelOf(this.model);
     const forget = whenConnected(kernel, (isConnected) => {
-      if (this.connection === "lost") return;
+      if (this.hasEnded) return;
       this.connection = isConnected ? "there" : "away";
       if (isConnected) {
         this.hello();
@@ -102,11 +103,20 @@ export class PanelStore implements PanelDoor {
     });
     whenLost(kernel, () => {
       forget();
-      this.connection = "lost";
-      this.wishes.refuseAll(LABELS.panel.lost);
-      this.state.lose();
-      this.changed();
+      this.end("lost", LABELS.panel.lost);
     });
+  }
+
+  private get hasEnded(): boolean {
+    return this.connection === "lost" || this.connection === "closed";
+  }
+
+  private end(how: "lost" | "closed", why: string): void {
+    if (this.hasEnded) return;
+    this.connection = how;
+    this.wishes.refuseAll(why);
+    this.state.lose();
+    this.changed();
   }
 
   private changed(): void {

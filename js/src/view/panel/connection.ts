@@ -14,6 +14,7 @@ export function connectionBanner(page: Document, door: PanelDoor, resume: (() =>
   const { connection, disabled } = door.facts();
   if (connection === "away") return { text: words.away, kind: "lasting" };
   if (connection === "there") return disabled ? { text: words.disabled, kind: "lasting" } : null;
+  if (connection === "closed") return { text: words.closed, kind: "lasting" };
   const text = connection === "lost" ? words.lost : words.stored;
   if (!door.state.turns.length) return { text, kind: "lasting" };
   if (resume) return { text, kind: "lasting", action: { label: words.resume, act: resume } };

@@ -27,7 +27,7 @@ export class Refusal extends Error {
 }
 
 /** `there`: all is well. `away`: no connection. `lost`: the kernel ended. `stored`: there never was one here. */
-export type Connection = "there" | "away" | "lost" | "stored";
+export type Connection = "there" | "away" | "lost" | "closed" | "stored";
 
 export interface PanelFacts {
   busy: boolean;

@@ -60,6 +60,7 @@ export const PANEL_LABELS = {
   asks: (endpoint: string) => `Questions go to ${endpoint}.`,
 
   lost: "The kernel was restarted, so this chat has ended. Nothing that was said is lost.",
+  closed: "This panel was closed by the notebook's code. This is what was said.",
   resume: "Go on in the new kernel",
   resumeByHand: "To go on, run this line in a new cell:",
   copyLine: "Copy the line",

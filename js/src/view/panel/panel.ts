@@ -199,7 +199,7 @@ export class PanelView implements PanelListener, TurnHost {
     this.settings.draw(settings, choices);
     this.meter.draw(isThere ? meter : null);
     this.composer.set(this.isBusy, disabled || !isThere);
-    this.composer.element.hidden = connection === "stored" || connection === "lost";
+    this.composer.element.hidden = !isThere && connection !== "away";
     this.lasting.show(connectionBanner(this.page, this.door, () => this.resume()));
     const isEmpty = !this.door.state.turns.length && !this.door.state.live;
     this.welcome.element.hidden = !isEmpty || !isThere;
