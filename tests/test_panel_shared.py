@@ -99,6 +99,18 @@ def test_panels_that_move_at_once_do_not_wait_for_each_other(server: FakeServer)
         comes(Page(one), "one")
 
 
+def test_what_is_taken_back_as_soon_as_it_is_said_leaves_the_panel_ready(panel: ChatPanel, server: FakeServer) -> None:
+    server.play(GOOD)
+    page, talk = Page(panel), panel.conversation
+    panel.ask("one").result(30)
+    end = talk.watch(lambda: talk.turns[1:] and talk.undo())  # before the panel has told of it
+    panel.ask("two").result(30)
+    end()
+    assert [turn["text"] for turn in page.settle()] == ["one"]
+    panel.ask("three").result(30)
+    assert [turn["text"] for turn in page.settle()] == ["one", "three"]
+
+
 def test_an_observer_may_ask_when_a_cell_has_asked(panel: ChatPanel, server: FakeServer) -> None:
     server.play(GOOD)
     page, asked = Page(panel), threading.Event()

@@ -19,7 +19,7 @@ class Branches:
     def __init__(self, tree: Tree | None = None) -> None:
         self.tree = tree or Tree()
         self._lock = threading.Lock()
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: list[Callable[[], object]] = []
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -90,7 +90,7 @@ class Branches:
         if self.busy:
             raise _busy()
 
-    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, changed: Callable[[], object]) -> Callable[[], None]:
         """Call a function each time the line or the tree has changed; return one that ends this.
 
         It is called in the thread of whoever changed the conversation, who waits for it. A reply changes it when it

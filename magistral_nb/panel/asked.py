@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 from magistral_nb.cassettes import running
-from magistral_nb.conversations.tree import Tree
 from magistral_nb.notebook.gathering import GATHERER, PER_REPLY
 from magistral_nb.notebook.patience import Patience
 from magistral_nb.notebook.telling import Telling
@@ -42,14 +41,13 @@ class Pending(Future[Reply]):
 class Wanted:
     """What is asked, and where it will stand.
 
-    index : its place on the line. begun : the reply that goes on. tree : what had been said before.
+    index : its place on the line. begun : the reply that goes on.
     """
 
     text: str
     index: int
     open_stream: Callable[[], AsyncReplyStream]
     limits: Callable[[], Timeouts]
-    tree: Tree
     begun: Reply | None = None
 
 

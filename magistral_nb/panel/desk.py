@@ -164,7 +164,7 @@ class Desk:
             self.check_idle()
             if self.conversation.tree is not self._told_tree:
                 self.tell_line(self._first_changed())
-            wanted = Wanted(text, index, open_stream, self._limits, self.conversation.tree, begun)
+            wanted = Wanted(text, index, open_stream, self._limits, begun)
             question = Question(wanted, self._tell, looked=self._looked, ended=self._ended)
             self._question, self._unsent = question, None
             live = question.live_wire()
@@ -174,15 +174,20 @@ class Desk:
         return question.pending
 
     def _ended(self, question: Question) -> None:
-        last = question.last_messages()
         with self._lock:  # nobody asks before the pages know how it ended
-            is_kept = self.conversation.tree is not question.wanted.tree
-            if not is_kept:
-                self._unsent = unsent_wire(question.wanted.text, question.error)
-            self._told_tree = self.conversation.tree
-            for message in [*last, self._turn_message(question) if is_kept else self._line_message(question)]:
+            for message in question.last_messages():
                 self._tell(message)
+            index, line = question.wanted.index, self.conversation.turns
+            if not any(turn.reply is question.reply for turn in self.conversation.tree.turns):
+                self._unsent = unsent_wire(question.wanted.text, question.error)
+            is_next = len(line) == index + 1 and line[index].reply is question.reply
+            told = min(index, self._first_changed())  # further up where somebody has changed the line meanwhile
             self._question = None
+            if is_next:
+                self._told_tree = self.conversation.tree
+                self._tell(self._turn_message(question))
+            else:
+                self.tell_line(told)
         try:
             self._changed(question)
         finally:
@@ -217,10 +222,6 @@ class Desk:
         turn = turn | {"reply": None} if has_it else turn
         seq = question.telling.snapshot()[1]
         return {"type": "turn", "index": index, "turn": turn, "reply_id": question.reply_id, "seq": seq}
-
-    def _line_message(self, question: Question) -> Data:
-        start = question.wanted.index
-        return {"type": "turns", "from": start, "turns": self._line(start), "live": None}
 
     def _line(self, start: int) -> list[Data]:
         turns = line_wire(self.conversation, start)
