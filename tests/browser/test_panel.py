@@ -200,8 +200,8 @@ def test_a_busy_minute_with_a_reload_in_mid_stream_a_restart_and_what_is_saved(
 ) -> None:
     page = page_with("ChatPanel(c)", "import time\nfor n in range(600): time.sleep(0.1)")
     panel = panel_of(page)
-    page.evaluate(START_CELL, 2)
     began = time.monotonic()
+    page.evaluate(START_CELL, 2)
     server.play(events_of({"content": "First."}))
     ask(panel, "One?")
     expect(last_answer(panel)).to_have_text("First.", timeout=15_000)

@@ -101,8 +101,8 @@ def test_a_busy_minute_with_two_panels_a_reload_in_mid_stream_and_a_restart_in_n
     two = "from ipywidgets import VBox\na, b = ChatPanel(c), ChatPanel(c)\ndisplay(a, VBox([b, b]))"
     open_notebook(locked_lab, page, server, two, BUSY.format(600), name="panels-7.ipynb", front_end="notebook")
     panel, other, same = (panel_of(page, at) for at in range(3))
-    page.evaluate(START_CELL, 2)
     began = time.monotonic()
+    page.evaluate(START_CELL, 2)
     go_on = threading.Event()
     words = slowly(WORDS, 0.2)
     server.play([*words[:-20], *held_until(go_on), *words[-20:]])
