@@ -28,7 +28,7 @@ WORDS = [{"reasoning": f"step{n} "} for n in range(3)] + [{"content": f"word{n} 
 BUSY = "import time\nfor n in range({}): time.sleep(0.1)"
 KEPT = """words => JSON.stringify(
     window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON()
-).includes(words)"""  # a transcript is renewed every five seconds
+).includes(words)"""  # a transcript is renewed half a second after a turn
 SHUT_DOWN = "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }"
 
 
@@ -112,6 +112,7 @@ def test_a_busy_minute_with_two_panels_a_reload_in_mid_stream_and_a_restart_in_n
     ask(other, "And here?")
     for one in (other, same):
         expect(last_answer(one)).to_contain_text("word29", timeout=15_000)
+    page.wait_for_function(KEPT, arg="And here?", timeout=10_000)
     page.evaluate(SAVE)
     locked_lab.open(page, "panels-7.ipynb", front_end="notebook")
     panel = panel_of(page)
