@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from magistral_nb.conversations import Conversation, Turn
 from magistral_nb.conversations.history import messages_of
 from magistral_nb.conversations.tree import Tree
-from magistral_nb.errors import MagistralError
+from magistral_nb.errors import ConfigurationError, MagistralError
 from magistral_nb.events import Failed
 from magistral_nb.messages import Message, user
 from magistral_nb.replies import Reply
@@ -65,8 +66,8 @@ class Memory:
 
         def follow() -> None:
             nonlocal both
-            if talk.tree is both and self.tree is not both and not talk.busy:
-                with talk.one_at_a_time():
+            if talk.tree is both and self.tree is not both:
+                with suppress(ConfigurationError), talk.one_at_a_time():  # it is asked just now: both go on
                     talk.tree = both = self.tree
 
         def hear() -> None:

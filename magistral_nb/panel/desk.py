@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from magistral_nb.call_settings import CallSettings
@@ -195,7 +196,8 @@ class Desk:
 
     def _changed_by_somebody(self) -> None:
         """Somebody may have used the conversation elsewhere. Whoever it was does not wait for this desk."""
-        threading.Thread(target=self._catch_up, name="magistral_nb panel", daemon=True).start()
+        with suppress(RuntimeError):  # Python ends, and starts no more threads: there is no page any more
+            threading.Thread(target=self._catch_up, name="magistral_nb panel", daemon=True).start()
 
     def _catch_up(self) -> None:
         with self._lock:

@@ -26,7 +26,10 @@ export class Refusal extends Error {
   }
 }
 
-/** `there`: all is well. `away`: no connection. `lost`: the kernel ended. `stored`: there never was one here. */
+/**
+ * `there`: all is well. `away`: no connection. `lost`: the kernel ended. `closed`: the notebook's code closed the panel.
+ * `stored`: there never was a kernel here.
+ */
 export type Connection = "there" | "away" | "lost" | "closed" | "stored";
 
 export interface PanelFacts {
