@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.jupyterlab import JupyterLab
+from tests.browser.jupyterlab import JupyterLab, run_cell
 from tests.browser.panel_page import ask, last_answer, open_notebook, panel_of
 from tests.browser.test_live_widget import no_widget_error
 from tests.fake_server import FakeServer
@@ -16,10 +16,10 @@ from tests.fake_server import FakeServer
 pytestmark = pytest.mark.browser
 
 
-def test_it_says_what_is_missing_and_goes_on_with_the_embedded_model(
+def test_it_says_what_is_missing_goes_on_with_the_embedded_model_and_is_closed(
     locked_lab: JupyterLab, page: Page, server: FakeServer, take_shot: Callable[[Page, str], None]
 ) -> None:
-    open_notebook(locked_lab, page, server, "ChatPanel(max_tokens=60)", name="no-key.ipynb")
+    open_notebook(locked_lab, page, server, "p = ChatPanel(max_tokens=60)\np", "p.close()", name="no-key.ipynb")
     panel = panel_of(page)
     expect(panel.locator(".magistral-help")).to_contain_text("Client('demo')")
     ask(panel, "What is two and two?")
@@ -41,3 +41,8 @@ def test_it_says_what_is_missing_and_goes_on_with_the_embedded_model(
     assert server.requests == []
     no_widget_error(page)
     take_shot(page, "panel-no-key-demo")
+    answer = last_answer(panel).inner_text()
+    run_cell(page, 2)
+    expect(panel).to_contain_text("This panel was closed by the notebook's code", timeout=10_000)
+    expect(panel.get_by_role("textbox", name="Your question")).to_be_hidden()
+    assert last_answer(panel).inner_text() == answer
