@@ -35,6 +35,8 @@ __all__ = ["llama_server"]
 pytestmark = pytest.mark.real
 
 QUESTION = "Why is the sky blue?"
+ENDLESS = {"ignore_eos": True, "grammar": "root ::= [a-z ]+"}
+"""Makes a model write until it is stopped: left to itself a small one may end at any word."""
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +102,7 @@ def test_models_are_listed(proxy: LiteLLMProxy) -> None:
 
 
 def test_stopping_stops_the_model_behind_the_proxy(proxy: LiteLLMProxy) -> None:
-    endless = {"grammar": "root ::= [a-z ]+"}
-    with client_of(proxy).stream("Count.", max_tokens=1500, extra_body=endless) as stream:
+    with client_of(proxy).stream("Count.", max_tokens=1500, extra_body=ENDLESS) as stream:
         for event in stream:
             if isinstance(event, ThinkingDelta | AnswerDelta):
                 break
@@ -110,9 +111,8 @@ def test_stopping_stops_the_model_behind_the_proxy(proxy: LiteLLMProxy) -> None:
 
 
 def test_a_budget_stops_the_model_behind_the_proxy(proxy: LiteLLMProxy, ask: Any) -> None:
-    endless = {"grammar": "root ::= [a-z ]+"}
     budget = Budget(tokens=400)
-    reply, _ = ask(client_of(proxy, budget=budget, max_tokens=1500, extra_body=endless), "Count.")
+    reply, _ = ask(client_of(proxy, budget=budget, max_tokens=1500, extra_body=ENDLESS), "Count.")
     assert (reply.finish_reason, reply.complete) == ("budget", False)
     assert 400 <= (budget.spent.tokens or 0) <= 410
     assert is_free_soon(proxy)
